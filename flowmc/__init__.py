@@ -1,0 +1,54 @@
+"""Normalizing flows and VAEs trained while they sample, inside exact MCMC.
+
+`import flowmc` is fast and does not load TensorFlow: every public name is loaded on
+first use (PEP 562).
+"""
+
+__all__ = [
+    "ModelError",
+    "Posterior",
+    "Target",
+    "adapters",
+    "fit",
+    "kernels",
+    "load",
+    "load_model",
+    "models",
+    "moves",
+    "sample",
+    "save_model",
+    "targets",
+]
+
+from importlib import import_module
+from typing import Any
+
+from flowmc.core.package_guard import refuse_merged_package
+
+refuse_merged_package(__path__)
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Posterior": "flowmc.results.posterior",
+    "Target": "flowmc.targets.target",
+    "fit": "flowmc.training.fit",
+    "load": "flowmc.sampling.loading",
+    "load_model": "flowmc.models.saving",
+    "sample": "flowmc.sampling.sample",
+    "save_model": "flowmc.models.saving",
+    "ModelError": "flowmc.core.errors",
+}
+_ROOMS = ("adapters", "kernels", "models", "moves", "targets")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return import_module(f"flowmc.{name}")
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'flowmc' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -1,0 +1,129 @@
+"""Protocols and small records through which the rooms meet.
+
+Kernels, training and models never import one another; each states here the least it
+needs from the others.  Shapes are `[..., D]`; a batch of chains is `[num_chains, D]`.
+"""
+
+__all__ = [
+    "Array",
+    "Batch",
+    "DensityModel",
+    "Evaluation",
+    "Kernel",
+    "LatentModel",
+    "LogProbFn",
+    "Loss",
+    "Request",
+    "Seed",
+    "Trainable",
+    "TransportModel",
+]
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+Array = Any  # a tf.Tensor inside compiled code, a float64 numpy array outside
+Seed = Any  # stateless int32[2] tensor or array
+LogProbFn = Callable[[Array], Array]  # [n, D] -> [n]
+
+
+class Request(NamedTuple):
+    """Points a kernel wants evaluated before it can go on.
+
+    `needs_gradient` is a Python bool, fixed when the kernel is traced; `carry` is any
+    nest of tensors, handed back unchanged to `Kernel.complete`.
+    """
+
+    points: Array  # [m, D]
+    needs_gradient: bool
+    carry: Any
+
+
+class Evaluation(NamedTuple):
+    """The target's answer to a `Request`."""
+
+    log_prob: Array  # [m]
+    gradient: Array | None = None  # [m, D]
+
+
+class Batch(NamedTuple):
+    """What a loss sees of one mini-batch."""
+
+    x: Array  # [b, D]
+    weight: Array  # [b], mean 1
+    gradient: Array | None = None  # [b, D], of the target's log-density
+
+
+@runtime_checkable
+class DensityModel(Protocol):
+    """A normalized density that can be scored and drawn from."""
+
+    event_size: int
+
+    def log_prob(self, x: Array) -> Array:
+        """Return the log-density: `[..., D] -> [...]`."""
+
+    def sample_and_log_prob(self, n: int, *, seed: Seed) -> tuple[Array, Array]:
+        """Draw `[n, D]` points with their log-densities `[n]`."""
+
+
+@runtime_checkable
+class TransportModel(DensityModel, Protocol):
+    """A density that is also an exact map between `x` and the base space `z`."""
+
+    def forward_and_log_det(self, z: Array) -> tuple[Array, Array]:
+        """Map `z -> x`; return `(x, log|det dx/dz|)`."""
+
+    def inverse_and_log_det(self, x: Array) -> tuple[Array, Array]:
+        """Map `x -> z`; return `(z, log|det dz/dx|)`."""
+
+
+@runtime_checkable
+class LatentModel(Protocol):
+    """A latent-variable model (VAE): no tractable density of `x` alone."""
+
+    event_size: int
+    latent_size: int
+    prior: Any
+
+    def encode(self, x: Array) -> Any:
+        """Return the distribution `r(z | x)`."""
+
+    def decode(self, z: Array) -> Any:
+        """Return the distribution `p(x | z)`."""
+
+
+@runtime_checkable
+class Trainable(Protocol):
+    """Anything with variables an optimizer may move."""
+
+    trainable_variables: Sequence[Any]
+
+
+class Loss(Protocol):
+    """A training objective; smaller is better."""
+
+    def __call__(self, model: Any, batch: Batch, *, seed: Seed) -> Array:
+        """Return the scalar loss of `batch`."""
+
+
+class Kernel(Protocol):
+    """An exact transition, written once for graph and host targets.
+
+    `propose` asks for evaluations; `complete` either finishes the step or asks again.
+    `step` drives the two with the kernel's own target function.
+    """
+
+    def init(self, position: Array, log_prob: Array | None = None) -> Any:
+        """Build the state at `position` `[num_chains, D]`; rebuilds every cache."""
+
+    def propose(self, state: Any, *, seed: Seed) -> Request:
+        """Start one step."""
+
+    def complete(
+        self, carry: Any, evaluation: Evaluation, *, seed: Seed
+    ) -> tuple[Any, Any] | Request:
+        """Finish the step as `(state, info)`, or ask for more."""
+
+    def step(self, state: Any, *, seed: Seed) -> tuple[Any, Any]:
+        """Take one step in every chain."""
