@@ -40,10 +40,15 @@ class Request(NamedTuple):
 
 
 class Evaluation(NamedTuple):
-    """The target's answer to a `Request`."""
+    """The target's answer to a `Request`.
+
+    `payload` is any nest of `[m, ...]` tensors that belongs to the points and follows
+    whichever of them is accepted, such as the same points in other coordinates.
+    """
 
     log_prob: Array  # [m]
     gradient: Array | None = None  # [m, D]
+    payload: Any = ()
 
 
 class Batch(NamedTuple):
@@ -114,7 +119,9 @@ class Kernel(Protocol):
     `step` drives the two with the kernel's own target function.
     """
 
-    def init(self, position: Array, log_prob: Array | None = None) -> Any:
+    def init(
+        self, position: Array, log_prob: Array | None = None, *, payload: Any = ()
+    ) -> Any:
         """Build the state at `position` `[num_chains, D]`; rebuilds every cache."""
 
     def propose(self, state: Any, *, seed: Seed) -> Request:

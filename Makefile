@@ -1,0 +1,82 @@
+# What the README and continuous integration call.
+# `make demo` and `make test` do all of their own set-up in .venv; they need Python 3.11
+# to 3.13 and make, nothing else. Another interpreter: make demo PYTHON=/path/to/python3
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+RESULTS ?= results/k2_24
+ARGS ?=
+
+# TensorFlow has wheels for these versions only; Debian's Python may lack ensurepip.
+SUITABLE := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11 python; do \
+	if "$$candidate" -c '$(SUITABLE)' 2>/dev/null; then command -v "$$candidate"; break; fi; done)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-full check lint format imports types coverage bench clean
+
+help: ## Show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+# The stamp is younger than setup.cfg, or the environment is brought up to date.
+# radvel carries the K2-24 velocities; its own requirements need a compiler, and the
+# data alone need none of them.
+$(STAMP): setup.cfg pyproject.toml
+	@"$(PYTHON)" -c '$(SUITABLE)' 2>/dev/null || { \
+	echo "flowmc needs Python 3.11, 3.12 or 3.13 with the venv module; python3 here is: $$(python3 --version 2>&1)." \
+	"Install one, or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@echo "Installing flowmc and what it needs into $(VENV): once, a few minutes."
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	--no-deps --only-binary radvel 'radvel>=1.4.9'
+	@touch $@
+
+demo: $(STAMP) ## Sample the K2-24 posterior; ARGS=--force or ARGS=--resume the second time
+	@status=0; $(BIN)/flowmc run examples/k2_24.toml -o $(RESULTS) $(ARGS) || status=$$?; \
+	case $$status in 0|3) echo "The results are in $(RESULTS): open $(RESULTS)/report.html";; \
+	*) test ! -e $(RESULTS) || echo "To go on: make demo ARGS=--resume. To start" \
+	"afresh: make demo ARGS=--force." >&2;; esac; \
+	exit $$status
+
+test: $(STAMP) ## Lint, import contracts, types, default tests
+	@$(MAKE) --no-print-directory lint imports types
+	$(BIN)/python -m pytest --durations=10
+
+test-full: $(STAMP) ## The long tests, then every example at its smallest size
+	$(BIN)/python -m pytest -m full --durations=10
+	@set -e; for script in examples/*.py; do echo "$$script"; \
+	FLOWMC_QUICK=1 MPLBACKEND=agg $(BIN)/python "$$script"; done
+	@set -e; folder=$$(mktemp -d); for config in examples/*.toml; do echo "$$config"; \
+	$(BIN)/flowmc run "$$config" -o "$$folder/out" --test; done; rm -r "$$folder"
+
+check: $(STAMP) ## The fast part of `make test`
+	@$(MAKE) --no-print-directory lint imports types
+	$(BIN)/python -m pytest -q tests/architecture tests/unit/core
+
+lint: $(STAMP) ## Ruff: rules and format
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+
+format: $(STAMP) ## Let ruff repair what it can
+	$(BIN)/python -m ruff check --fix .
+	$(BIN)/python -m ruff format .
+
+imports: $(STAMP) ## The contracts between rooms
+	$(BIN)/lint-imports --no-logo
+
+types: $(STAMP) ## Mypy
+	$(BIN)/python -m mypy
+
+coverage: $(STAMP) ## Which lines the default tests reach
+	$(BIN)/python -m coverage run -m pytest
+	$(BIN)/python -m coverage report
+
+bench: $(STAMP) ## List the comparisons with other samplers
+	@for script in benchmarks/*.py; do if test -f "$$script"; \
+	then echo "$(BIN)/python $$script"; else echo "There are no benchmarks yet."; fi; done
+
+clean: ## Remove the environment and every cache
+	rm -rf $(VENV) build *.egg-info .coverage
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

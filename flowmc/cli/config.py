@@ -1,0 +1,154 @@
+"""The configuration of a run: one TOML file with [target], [sample] and [output].
+
+```toml
+[target]
+posterior = "k2_24.py:graph_target"   # path from here, or "package.module:name"
+arguments = { on_nan = "reject" }     # keywords for that function
+
+[sample]                              # the keywords of `flowmc.sample`
+num_draws = 1000
+
+[output]
+plots = true
+```
+"""
+
+__all__ = ["Config", "OutputSection", "SampleSection", "TargetSection", "load_config"]
+
+import os
+import tomllib
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+
+from flowmc.cli.config_errors import describe
+from flowmc.cli.schedule import build_schedule
+from flowmc.core.errors import ConfigurationError
+
+PositiveInteger = Annotated[int, Field(ge=1)]
+PositiveNumber = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class _Section(BaseModel):
+    # Strict: a quoted number is a mistake, not a number.
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class TargetSection(_Section):
+    """Where the posterior is defined.
+
+    Attributes:
+        posterior: `file.py:name` or `package.module:name`; the name is a function that
+            returns a `flowmc.Target`, or a target.
+        arguments: Keywords for that function.
+    """
+
+    posterior: Annotated[str, Field(pattern=r"^[^:]+(:[^:]+)*:[A-Za-z_]\w*$")]
+    arguments: dict[str, Any] = {}
+
+
+class SampleSection(_Section):
+    """The keyword arguments of `flowmc.sample` that a file can hold."""
+
+    num_draws: PositiveInteger = 1000
+    num_chains: Annotated[int, Field(ge=2)] = 64
+    model: str = "auto"
+    kernel: str = "auto"
+    initial: list[list[float]] | None = None
+    schedule: dict[str, Any] | None = None
+    target_ess: PositiveNumber | None = None
+    max_evaluations: PositiveInteger | None = None
+    max_seconds: PositiveNumber | None = None
+    device: Literal["auto", "cpu", "gpu"] = "auto"
+    seed: int = 0
+
+
+class OutputSection(_Section):
+    """Which files are written besides the posterior itself.
+
+    Attributes:
+        plots: corner.png, trace.png and training.png.
+        arviz: posterior.nc.
+        report: report.html.
+    """
+
+    plots: bool = True
+    arviz: bool = True
+    report: bool = True
+
+
+class Config(_Section):
+    """A whole configuration; unknown keys are errors."""
+
+    target: TargetSection
+    sample: SampleSection = SampleSection()
+    output: OutputSection = OutputSection()
+    _folder: Path = PrivateAttr(default_factory=Path.cwd)
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the configuration file; file targets are relative to it."""
+        return self._folder
+
+    def resolved(self, *, relative_to: Path | None = None) -> dict[str, Any]:
+        """Return every setting, defaults included, as plain nested dicts.
+
+        Args:
+            relative_to: Folder in which the result will be stored: a target given as a
+                file is rewritten as seen from there.
+        """
+        document = self.model_dump()
+        schedule = build_schedule(self.sample.schedule or {})
+        document["sample"]["schedule"] = asdict(schedule)
+        if not self.target.arguments:
+            del document["target"]["arguments"]
+        where, _, name = self.target.posterior.rpartition(":")
+        if relative_to is not None and where.endswith(".py"):
+            path = (self.folder / where).resolve()
+            seen = os.path.relpath(path, Path(relative_to).resolve())
+            document["target"]["posterior"] = f"{Path(seen).as_posix()}:{name}"
+        return document
+
+    def with_seed(self, seed: int | None) -> "Config":
+        """Return the same configuration with another seed (None changes nothing)."""
+        if seed is None:
+            return self
+        sample = self.sample.model_copy(update={"seed": seed})
+        return self.model_copy(update={"sample": sample})
+
+
+def load_config(path: str | Path) -> Config:
+    """Read and check a configuration file.
+
+    Raises:
+        ConfigurationError: The file is missing, is not TOML, or has an unknown key or
+            a wrong value; one line with the key's path, such as `sample.num_draws`.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as stream:
+            document = tomllib.load(stream)
+    except FileNotFoundError as error:
+        raise ConfigurationError(
+            f"The configuration file must exist; there is no {path}."
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} must be a TOML file; {error}.") from error
+    except OSError as error:
+        reason = error.strerror or error
+        raise ConfigurationError(
+            f"The configuration file must be readable; {path}: {reason}."
+        ) from error
+    try:
+        config = Config.model_validate(document)
+    except ValidationError as error:
+        sentence = describe(error.errors(include_url=False), model=Config)
+        raise ConfigurationError(f"{path}: {sentence}") from error
+    try:
+        build_schedule(config.sample.schedule or {})
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{path}: {error}") from error
+    config._folder = path.resolve().parent
+    return config

@@ -1,0 +1,67 @@
+"""Commands on a finished run; none of them needs TensorFlow."""
+
+__all__ = ["diagnose", "export", "plot", "report", "summary"]
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from flowmc.cli.exits import EXIT_GOOD, verdict_code
+from flowmc.cli.export import export_posterior
+from flowmc.cli.folder import find_posterior
+from flowmc.cli.show import (
+    result_console,
+    show_diagnostics,
+    show_summary,
+    show_verdict,
+)
+
+
+def summary(out: Path) -> int:
+    """Show the table of parameters."""
+    show_summary(_load(out)[0], result_console())
+    return EXIT_GOOD
+
+
+def diagnose(out: Path) -> int:
+    """Show diagnostics and verdict; the verdict gives the exit code."""
+    posterior, _ = _load(out)
+    console = result_console()
+    show_diagnostics(posterior.diagnostics, console)
+    show_verdict(posterior.verdict, console)
+    return verdict_code(posterior.verdict)
+
+
+def plot(out: Path) -> int:
+    """Draw the three figures into the folder of the run."""
+    posterior, folder = _load(out)
+    paths = [folder / f"{name}.png" for name in ("corner", "trace", "training")]
+    posterior.plot_corner(paths[0])
+    posterior.plot_trace(paths[1])
+    posterior.plot_training(paths[2])
+    return _tell(paths)
+
+
+def report(out: Path) -> int:
+    """Write the report into the folder of the run."""
+    posterior, folder = _load(out)
+    posterior.report(folder / "report.html")
+    return _tell([folder / "report.html"])
+
+
+def export(out: Path, *, form: str) -> int:
+    """Write the draws in another format into the folder of the run."""
+    posterior, folder = _load(out)
+    return _tell(export_posterior(posterior, form=form, folder=folder))
+
+
+def _load(out: Path) -> tuple[Any, Path]:
+    from flowmc.results.storage import load_posterior
+
+    path = find_posterior(out)
+    return load_posterior(path), path.parent
+
+
+def _tell(paths: list[Path]) -> int:
+    sys.stdout.write("".join(f"{path}\n" for path in paths))
+    return EXIT_GOOD

@@ -1,0 +1,57 @@
+"""The table [sample.schedule] as the sampler's own record of settings."""
+
+__all__ = ["build_record", "build_schedule"]
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from flowmc.cli.config_errors import nearest
+from flowmc.core.errors import ConfigurationError
+
+
+def build_schedule(table: Mapping[str, Any]) -> Any:
+    """Return the `Schedule` that `table` describes; keys left out keep their default.
+
+    Raises:
+        ConfigurationError: Names the key, such as `sample.schedule.train.patience`.
+    """
+    from flowmc.sampling.settings import Schedule
+
+    return build_record(Schedule, table, path="sample.schedule")
+
+
+def build_record(record: Any, table: Mapping[str, Any], *, path: str) -> Any:
+    """Build the dataclass `record` from plain values of the types of its defaults."""
+    defaults = record()
+    known = [field.name for field in fields(record)]
+    values = {}
+    for key, value in table.items():
+        if key not in known:
+            raise ConfigurationError(
+                f"`{path}.{key}` is not a known key{nearest(key, known) or '.'} "
+                f"Known keys: {', '.join(known)}."
+            )
+        values[key] = _cast(value, getattr(defaults, key), path=f"{path}.{key}")
+    return record(**values)
+
+
+def _cast(value: Any, default: Any, *, path: str) -> Any:
+    if is_dataclass(default) and not isinstance(default, type):
+        if isinstance(value, Mapping):
+            return build_record(type(default), value, path=path)
+        wanted = "a table"
+    elif isinstance(default, tuple):
+        if isinstance(value, list | tuple):
+            example = default[0] if default else None
+            return tuple(_cast(item, example, path=path) for item in value)
+        wanted = "a list"
+    elif default is None or type(value) is type(default):
+        return value
+    elif isinstance(default, float) and type(value) is int:
+        return float(value)
+    else:
+        wanted = {int: "an integer", float: "a number", bool: "true or false"}.get(
+            type(default), "text"
+        )
+    raise ConfigurationError(f"`{path}` must be {wanted}; got {value!r}.")

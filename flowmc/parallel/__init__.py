@@ -1,0 +1,3 @@
+"""Pools of every kind behind one ordered map; nothing here imports TensorFlow."""
+
+__all__: list[str] = []

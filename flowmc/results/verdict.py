@@ -1,0 +1,178 @@
+"""The verdict: may these draws be reported?  If not, why, and what helps.
+
+Every reason says the rule, the value found, and a remedy.  A measure that does not
+exist (NaN) never passes.  Thresholds: R-hat below 1.01 and at least 400 effective draws
+in bulk and tails over all chains together (Vehtari et al. 2021); Pareto k at most 0.7
+where evidence by importance sampling is quoted (Vehtari et al. 2024).
+"""
+
+__all__ = ["Verdict", "judge"]
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+
+import numpy as np
+
+from flowmc.results.diagnostics import Diagnostics
+
+R_HAT_LIMIT = 1.01
+ESS_LIMIT = 400.0
+PARETO_K_LIMIT = 0.7
+EVIDENCE_SIGMAS = 4.0
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether the draws may be reported.
+
+    Attributes:
+        ok: True if there is no reason against it.
+        reasons: Sentences, each with rule, value and remedy.
+    """
+
+    ok: bool
+    reasons: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        if self.ok:
+            return "Verdict: good. Every check passed."
+        return "\n".join(["Verdict: not good.", *(f"- {r}" for r in self.reasons)])
+
+
+def judge(
+    diagnostics: Diagnostics,
+    *,
+    evidence: Mapping[str, tuple[float, float]] | None = None,
+    extra_reasons: Iterable[str] = (),
+    interrupted: bool = False,
+) -> Verdict:
+    """Judge a run.
+
+    Args:
+        diagnostics: Of its draws.
+        evidence: Method -> (log evidence, standard error), as far as quoted.
+        extra_reasons: Sentences of whoever ran it, such as modes not looked for.
+        interrupted: Whether the run ended before its plan.
+    """
+    evidence = evidence or {}
+    reasons = [
+        *_interruption(interrupted),
+        *_non_finite(diagnostics),
+        *_convergence(diagnostics),
+        *_acceptance(diagnostics),
+        *_stuck(diagnostics),
+        *_weights(diagnostics, evidence),
+        *_evidence(evidence),
+        *extra_reasons,
+    ]
+    return Verdict(ok=not reasons, reasons=list(dict.fromkeys(reasons)))
+
+
+def stuck_limit(diagnostics: Diagnostics) -> float:
+    """Return the longest run of equal draws that raises no alarm.
+
+    Rejections alone make runs of about `log(N a) / -log(1 - a)` in N draws that move
+    with probability a.  Three times that is allowed, or a tenth of a chain, or 10
+    draws, whichever is most, but never more than half a chain.
+    """
+    rate, num_draws = diagnostics.move_rate, diagnostics.num_draws
+    total = num_draws * diagnostics.num_chains
+    expected = 0.0
+    if 0.0 < rate < 1.0 and total * rate > 1.0:
+        expected = math.log(total * rate) / -math.log1p(-rate)
+    return min(max(3.0 * expected, 0.1 * num_draws, 10.0), 0.5 * num_draws)
+
+
+def _interruption(interrupted: bool) -> Iterator[str]:
+    if interrupted:
+        yield (
+            "A run must reach its planned end; this one was interrupted. Resume it, "
+            "or plan for fewer draws."
+        )
+
+
+def _non_finite(diagnostics: Diagnostics) -> Iterator[str]:
+    if diagnostics.num_non_finite:
+        yield (
+            "Draws and their log-densities must be finite; "
+            f"{diagnostics.num_non_finite} entries are not. Look for an overflow in "
+            "the log-density."
+        )
+
+
+def _convergence(diagnostics: Diagnostics) -> Iterator[str]:
+    names, r_hat = diagnostics.names, diagnostics.r_hat
+    absent = np.isnan(r_hat)
+    if absent.any():
+        yield (
+            "Every chain must move in every parameter; R-hat does not exist for "
+            f"{_listed(names, absent)} (chains that stand still, or too few draws). "
+            "Draw longer, or check that the log-density depends on them."
+        )
+    failing = r_hat >= R_HAT_LIMIT
+    if failing.any():
+        yield (
+            f"R-hat must be below {R_HAT_LIMIT}; it is {np.nanmax(r_hat):.3f} at worst "
+            f"({_listed(names, failing)}). Draw longer, or warm up longer."
+        )
+    for kind, size in (("Bulk", diagnostics.ess_bulk), ("Tail", diagnostics.ess_tail)):
+        failing = size < ESS_LIMIT
+        if failing.any():
+            yield (
+                f"{kind} ESS must be at least {ESS_LIMIT:.0f}; it is "
+                f"{np.nanmin(size):.0f} at worst ({_listed(names, failing)}). "
+                "Draw longer: set `num_draws` or `target_ess` higher."
+            )
+
+
+def _acceptance(diagnostics: Diagnostics) -> Iterator[str]:
+    for name, rate in diagnostics.acceptance.items():
+        if not rate > 0.0:
+            yield (
+                f"Every kernel must be accepted now and then; `{name}` has an "
+                f"acceptance of {rate:.3g}. Warm up longer, or leave it out."
+            )
+
+
+def _stuck(diagnostics: Diagnostics) -> Iterator[str]:
+    limit, longest = stuck_limit(diagnostics), diagnostics.longest_stuck_run
+    if longest > limit:
+        yield (
+            f"No chain may repeat one point for more than {limit:.0f} draws here; the "
+            f"longest run is {longest}. The proposal misses a region of the target: "
+            "give the local kernel a larger share, or warm up longer."
+        )
+
+
+def _weights(diagnostics: Diagnostics, evidence: Mapping) -> Iterator[str]:
+    shape = diagnostics.pareto_k
+    if "importance" in evidence and shape is not None and not shape <= PARETO_K_LIMIT:
+        yield (
+            f"Pareto k of the importance weights must be at most {PARETO_K_LIMIT} for "
+            f"evidence by importance sampling; it is {shape:.2f}. Train longer, use a "
+            "richer model, or quote another method."
+        )
+
+
+def _evidence(evidence: Mapping[str, tuple[float, float]]) -> Iterator[str]:
+    for method, (value, error) in evidence.items():
+        if not (math.isfinite(value) and math.isfinite(error)):
+            yield (
+                f"Quoted evidence must be finite; `{method}` gives {value:.4g} +- "
+                f"{error:.2g}. Draw longer, or quote another method."
+            )
+    for (first, a), (second, b) in combinations(evidence.items(), 2):
+        if abs(a[0] - b[0]) > EVIDENCE_SIGMAS * math.hypot(a[1], b[1]):
+            yield (
+                f"Evidences must agree within {EVIDENCE_SIGMAS:.0f} standard errors; "
+                f"`{first}` gives {a[0]:.3f} +- {a[1]:.3f}, `{second}` {b[0]:.3f} +- "
+                f"{b[1]:.3f}. Draw longer, and look for a mode that one of them misses."
+            )
+
+
+def _listed(names: Sequence[str], chosen: np.ndarray) -> str:
+    found = [f"`{name}`" for name, yes in zip(names, chosen, strict=True) if yes]
+    more = f" and {len(found) - 4} more" if len(found) > 4 else ""
+    return ", ".join(found[:4]) + more

@@ -1,0 +1,175 @@
+"""The adaptive sampler's main loop: advance, show, save, until it is done.
+
+Only counts decide what is computed; clocks decide when a checkpoint is written and how
+many sweeps go into one block, and neither changes a draw.
+"""
+
+__all__ = ["run_adaptive"]
+
+import logging
+import time
+from dataclasses import replace
+from typing import Any
+
+from flowmc.core.errors import InterruptedRunError
+from flowmc.core.progress import Progress
+from flowmc.core.records import WindowRecord
+from flowmc.sampling.budget import Budget
+from flowmc.sampling.engine import Engine, PartialBlockError
+from flowmc.sampling.production import is_enough, produce
+from flowmc.sampling.saver import Saver
+from flowmc.sampling.start import StartPhase
+from flowmc.sampling.state import RunState
+from flowmc.sampling.warmup import acceptance_by_kernel, freeze, warm_up
+
+BLOCK_SECONDS = 1.0
+WARMUP_SHARE = 0.5  # of a budget of evaluations
+_logger = logging.getLogger(__name__)
+
+
+def run_adaptive(
+    engine: Engine,
+    state: RunState,
+    *,
+    initial: Any,
+    budget: Budget,
+    saver: Saver,
+    progress: Progress,
+) -> tuple[RunState, list[str]]:
+    """Carry a run from `state` to its end.
+
+    Returns:
+        The final state and reasons against trusting it, if the budget cut it short.
+
+    Raises:
+        InterruptedRunError: `budget.should_stop` said so; the state was saved.
+        LogProbError: The target failed; what was sampled before was saved.
+    """
+    loop = _Loop(engine, StartPhase(engine, initial=initial), budget, progress)
+    if state.phase == "done":
+        state = loop.reopen(state)
+    try:
+        while state.phase != "done":
+            if budget.is_interrupted():
+                raise KeyboardInterrupt
+            state = loop.advance(state)
+            saver.offer(state)
+    except KeyboardInterrupt as interrupt:
+        saver.save(state)
+        raise InterruptedRunError(
+            f"The run was interrupted in its phase `{state.phase}`; {saver.told()}"
+        ) from interrupt
+    except PartialBlockError as error:
+        saver.save(error.state)
+        raise error.cause from error.cause.__cause__
+    except Exception:
+        saver.save(state)
+        raise
+    finally:
+        progress.close()
+    saver.save(state)
+    return state, loop.reasons
+
+
+class _Loop:
+    """One run's way through its phases."""
+
+    def __init__(self, engine, start, budget, progress) -> None:
+        self._engine, self._start = engine, start
+        self._budget, self._progress = budget, progress
+        self._block_size = 1
+        self.reasons: list[str] = []
+
+    def reopen(self, state: RunState) -> RunState:
+        """Go on with a finished run if more is asked of it now."""
+        state = replace(state, phase="produce", history=state.history[:-1])
+        return self._finish_if_enough(state)
+
+    def advance(self, state: RunState) -> RunState:
+        """Do one unit of work and count its evaluations."""
+        target = self._engine.space.target
+        before = target.num_evaluations
+        state = getattr(self, f"_{state.phase}")(state)
+        spent = target.num_evaluations - before
+        return replace(state, num_log_prob=state.num_log_prob + spent)
+
+    def _anneal(self, state: RunState) -> RunState:
+        state = self._start.advance(state)
+        if state.phase == "anneal":
+            done = round(100 * state.scalars["inverse_temperature"] ** 0.1)
+            stats = {"b": float(state.scalars["inverse_temperature"])}
+            self._progress.update("anneal", done, 100, stats)
+        else:
+            self._progress.update("anneal", 100, 100)
+        return state
+
+    def _warmup(self, state: RunState) -> RunState:
+        windows, window = self._engine.schedule.windows, state.window
+        limit = self._budget.max_evaluations
+        if limit is not None and state.num_log_prob > WARMUP_SHARE * limit:
+            note = "warm-up ended early: half of `max_evaluations` was used up"
+            record = WindowRecord("warmup ended", "none", 0, notes=(note,))
+            return freeze(replace(state, history=(*state.history, record)))
+        state = warm_up(self._engine, state)
+        done = sum(windows[: state.window]) + state.unit
+        if state.phase == "produce":
+            done = sum(windows)
+        recent = state.warmup[-1:]
+        rates = acceptance_by_kernel(recent, int(recent[0].window[0]))
+        stats = {
+            "window": f"{window + 1}/{len(windows)}",
+            "model": self._engine.learner.model.name,
+            **rates,
+        }
+        self._progress.update("warm-up", done, sum(windows), stats)
+        return state
+
+    def _produce(self, state: RunState) -> RunState:
+        to_check = self._sweeps_to_check(state)
+        count = min(self._block_size, to_check)
+        started = time.monotonic()
+        state = produce(self._engine, state, num_sweeps=count)
+        elapsed = max(time.monotonic() - started, 1e-6)
+        capacity = self._engine.block()[1].capacity
+        fitting = int(self._block_size * BLOCK_SECONDS / elapsed)
+        self._block_size = max(1, min(fitting, 2 * self._block_size, capacity))
+        wanted = self._budget.num_draws
+        rates = acceptance_by_kernel(state.draws[-1:], len(state.history))
+        self._progress.update("sample", min(state.num_draws, wanted), wanted, rates)
+        return state if count < to_check else self._finish_if_enough(state)
+
+    def _sweeps_to_check(self, state: RunState) -> int:
+        """Sweeps until the next look at the budget: a count, whatever the clock says."""
+        sweep = self._engine.block()[0]
+        wanted = -(-self._budget.num_draws // sweep.num_draws)
+        if state.unit < wanted:
+            to_check = wanted - state.unit
+        else:
+            stride = max(1, wanted // 10)
+            to_check = stride - (state.unit - wanted) % stride
+        if self._budget.max_seconds is not None:
+            to_check = 1
+        if self._budget.max_evaluations is not None:
+            left = self._budget.max_evaluations - state.num_log_prob
+            affordable = left // (sweep.num_draws * self._engine.num_chains)
+            to_check = max(1, min(to_check, affordable))
+        return to_check
+
+    def _finish_if_enough(self, state: RunState) -> RunState:
+        sweep = self._engine.block()[0]
+        next_cost = sweep.num_draws * self._engine.num_chains
+        if not is_enough(state, self._budget):
+            reason = self._budget.exhausted(state.num_log_prob, next_cost=next_cost)
+            if reason is None:
+                return state
+            self.reasons.append(reason)
+        index = len(state.history)
+        record = WindowRecord(
+            name="production",
+            model=self._engine.learner.model.name,
+            num_steps=state.num_draws,
+            acceptance=acceptance_by_kernel(state.draws, index),
+            settings={"step_size": state.scalars["step_size"]},
+            notes=("frozen: no weight and no step size changed",),
+        )
+        return replace(state, phase="done", history=(*state.history, record))

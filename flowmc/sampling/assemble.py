@@ -1,0 +1,129 @@
+"""Turn a finished run into a `Posterior`: back to theta, with statistics and verdict."""
+
+__all__ = ["assemble"]
+
+import time
+from typing import Any
+
+import numpy as np
+
+from flowmc.core.records import Cost, WeightedDraws
+from flowmc.models.saving import from_saved, to_saved
+from flowmc.results.diagnostics import compute_diagnostics
+from flowmc.results.posterior import Posterior, WarmupDraws
+from flowmc.results.verdict import judge
+from flowmc.sampling.engine import Engine
+from flowmc.sampling.evidence import importance_evidence
+from flowmc.sampling.space import Space
+from flowmc.sampling.state import DrawChunk, RunState, join_chunks
+from flowmc.sampling.warmup import KERNEL_NAMES
+
+
+def assemble(
+    engine: Engine,
+    state: RunState,
+    *,
+    num_draws: int,
+    config: dict[str, Any],
+    reasons: list[str],
+) -> Posterior:
+    """Build the posterior of a run that is done."""
+    started = time.perf_counter()
+    space = engine.space
+    chunk = join_chunks(state.draws)
+    keep = min(num_draws, len(chunk.position)) if num_draws else len(chunk.position)
+    theta, log_prob = _to_theta(space, chunk, keep)
+    weighted = _weighted(space, chunk)
+    evidence = importance_evidence(chunk.proposal_log_weight)
+    evidences = {} if evidence is None else {"importance": evidence}
+    diagnostics = compute_diagnostics(
+        theta,
+        log_prob,
+        names=space.target.names,
+        weighted_log_weight=weighted.log_weight,
+        is_accepted=chunk.is_accepted[:keep],
+        kernel=chunk.kernel[:keep],
+        kernel_names=KERNEL_NAMES,
+        num_bad_values=state.num_bad_values,
+        mode_report=_mode_report(state),
+    )
+    verdict = judge(diagnostics, evidence=evidences, extra_reasons=reasons)
+    seconds = dict(state.seconds)
+    seconds["sample"] = seconds.get("sample", 0.0) + time.perf_counter() - started
+    seconds["target"] = space.target.seconds
+    seconds["total"] = sum(seconds.get(k, 0.0) for k in ("compile", "train", "sample"))
+    return Posterior(
+        theta=theta,
+        log_prob=log_prob,
+        names=space.target.names,
+        labels=space.target.labels,
+        diagnostics=diagnostics,
+        verdict=verdict,
+        log_likelihood=_log_likelihood(space, theta, log_prob),
+        weighted=weighted,
+        warmup=_warmup(space, state),
+        derived=_derived(space, theta),
+        stats={
+            "kernel": chunk.kernel[:keep],
+            "is_accepted": chunk.is_accepted[:keep],
+        },
+        log_evidence=None if evidence is None else evidence[0],
+        log_evidence_error=None if evidence is None else evidence[1],
+        evidence=evidences,
+        config=config,
+        history=state.history,
+        cost=Cost(
+            log_prob_calls=state.num_log_prob,
+            gradient_calls=space.target.num_gradients,
+            seconds=seconds,
+        ),
+        saved_model=to_saved(engine.learner.model),
+        rebuild_model=from_saved,
+    )
+
+
+def _to_theta(space: Space, chunk: DrawChunk, keep: int) -> tuple:
+    x, log_prob = chunk.position[:keep], chunk.log_prob[:keep]
+    theta, log_det = space.to_theta(x.reshape(-1, space.event_size))
+    return theta.reshape(x.shape), log_prob - log_det.reshape(log_prob.shape)
+
+
+def _weighted(space: Space, chunk: DrawChunk) -> WeightedDraws:
+    inside = np.isfinite(chunk.proposal_log_weight)
+    theta, _ = space.to_theta(chunk.proposal[inside])
+    log_weight = chunk.proposal_log_weight[inside]
+    return WeightedDraws(theta, log_weight, num_proposals=len(inside))
+
+
+def _warmup(space: Space, state: RunState) -> WarmupDraws | None:
+    chunk = join_chunks(state.warmup)
+    if chunk is None:
+        return None
+    theta, log_prob = _to_theta(space, chunk, len(chunk.position))
+    return WarmupDraws(theta, log_prob, chunk.window)
+
+
+def _log_likelihood(space: Space, theta, log_prob) -> np.ndarray | None:
+    target = space.target
+    if not target.has_prior or not target.has_likelihood:
+        return None
+    flat = theta.reshape(-1, space.event_size)
+    return log_prob - target.log_prior(flat).reshape(log_prob.shape)
+
+
+def _derived(space: Space, theta: np.ndarray) -> dict[str, np.ndarray]:
+    flat = theta.reshape(-1, space.event_size)
+    shape = theta.shape[:2]
+    values = space.target.compute_derived(flat)
+    return {name: np.reshape(value, shape) for name, value in values.items()}
+
+
+def _mode_report(state: RunState) -> dict[str, Any]:
+    start = state.history[0]
+    if start.name != "anneal":
+        return {"search": "none: the chains started at given positions"}
+    return {
+        "search": "particles annealed to the target",
+        "particles": start.settings["particles"],
+        "temperatures": start.settings["levels"],
+    }

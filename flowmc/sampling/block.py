@@ -1,0 +1,174 @@
+"""Run many sweeps at once: one compiled program for graph targets, a loop for host ones.
+
+A block has a fixed capacity and a trip count that is a tensor, and each sweep's seed
+depends on its number alone: how a run is cut into blocks never changes its draws.
+"""
+
+__all__ = ["Block", "GraphBlock", "HostBlock", "make_block"]
+
+import logging
+import time
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from flowmc.core.errors import LogProbError
+from flowmc.core.seeds import fold_in_step
+from flowmc.sampling.space import Space
+from flowmc.sampling.stepper import Faults, GraphStepper, HostStepper, no_faults
+from flowmc.sampling.sweep import Sweep, SweepRecord
+
+BUFFER_BYTES = 64e6
+MAX_SWEEPS = 64
+_logger = logging.getLogger(__name__)
+
+
+class Block(NamedTuple):
+    """What a block of sweeps produced; record fields gain a leading sweep axis."""
+
+    position: np.ndarray  # [num_chains, D]
+    log_prob: np.ndarray  # [num_chains]
+    record: SweepRecord  # [num_sweeps, ...] NumPy arrays
+    faults: Faults | None = None
+    error: BaseException | None = None
+
+
+class GraphBlock:
+    """Up to `capacity` sweeps in one XLA program.
+
+    Args:
+        sweep: The transition.
+        space: A graph target in `x`.
+        num_chains: Chains moved at once.
+    """
+
+    def __init__(self, sweep: Sweep, space: Space, *, num_chains: int) -> None:
+        self._sweep = sweep
+        self._space = space
+        self._stepper = GraphStepper(lambda x: (space.graph_log_prob(x), ()))
+        row = sweep.num_draws * num_chains * space.event_size * 8
+        self.capacity = int(np.clip(BUFFER_BYTES // row, 1, MAX_SWEEPS))
+        self._shape = (num_chains, space.event_size)
+        self._compiled = tf.function(self._loop, jit_compile=True, autograph=False)
+        self.compile_seconds = 0.0
+        self._is_compiled = False
+
+    def run(self, position, log_prob, *, first: int, count: int, seed: Any) -> Block:
+        """Run sweeps number `first` to `first + count - 1`."""
+        if not self._is_compiled:
+            self._compile(position, log_prob, seed)
+        outputs = self._call(position, log_prob, first, min(count, self.capacity), seed)
+        position, log_prob, record, faults = tf.nest.map_structure(
+            lambda tensor: tensor.numpy(), outputs
+        )
+        kept = min(count, self.capacity)
+        record = SweepRecord(*(array[:kept] for array in record))
+        return Block(position, log_prob, record, faults)
+
+    def _call(self, position, log_prob, first, count, seed) -> tuple:
+        return self._compiled(
+            tf.constant(position, tf.float64),
+            tf.constant(log_prob, tf.float64),
+            tf.constant(first),
+            tf.constant(count),
+            tf.constant(seed),
+        )
+
+    def _compile(self, position, log_prob, seed) -> None:
+        """Compile with a trip count of zero; fall back where XLA refuses the target."""
+        started = time.perf_counter()
+        try:
+            self._call(position, log_prob, 0, 0, seed)
+        except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
+            _logger.warning(
+                "XLA cannot compile this target; running it as a plain TensorFlow "
+                "graph, which is slower. XLA said: %s",
+                str(error).splitlines()[0],
+            )
+            self._compiled = tf.function(self._loop, autograph=False)
+            self._call(position, log_prob, 0, 0, seed)
+        self._is_compiled = True
+        self.compile_seconds = time.perf_counter() - started
+
+    def _loop(self, position, log_prob, first, count, seed) -> tuple:
+        buffers = SweepRecord(*(self._buffer(*spec) for spec in self._specs()))
+
+        def body(index, position, log_prob, buffers, faults):
+            self._stepper.start(faults)
+            sweep_seed = fold_in_step(seed, first + index)
+            position, log_prob, record = self._sweep.step(
+                position, log_prob, seed=sweep_seed, stepper=self._stepper
+            )
+            written = (
+                b.write(index, v) for b, v in zip(buffers, record, strict=True)
+            )
+            buffers = SweepRecord(*written)
+            return index + 1, position, log_prob, buffers, self._stepper.take()
+
+        start = (tf.constant(0), position, log_prob, buffers)
+        _, position, log_prob, buffers, faults = tf.while_loop(
+            lambda index, *_: index < count,
+            body,
+            (*start, no_faults(self._space.event_size)),
+        )
+        record = SweepRecord(*(buffer.stack() for buffer in buffers))
+        return position, log_prob, record, faults
+
+    def _specs(self) -> list[tuple]:
+        chains, size = self._shape
+        draws, jumps = self._sweep.num_draws, self._sweep.jump.num_steps
+        return [
+            (tf.float64, [draws, chains, size]),
+            (tf.float64, [draws, chains]),
+            (tf.bool, [draws, chains]),
+            (tf.float64, [jumps, chains, size]),
+            (tf.float64, [jumps, chains]),
+        ]
+
+    def _buffer(self, dtype: tf.DType, shape: list[int]) -> tf.TensorArray:
+        return tf.TensorArray(dtype, size=self.capacity, element_shape=shape)
+
+
+class HostBlock:
+    """Sweeps with the target called from Python in between.
+
+    Args:
+        sweep: The transition.
+        space: A host target in `x`.
+    """
+
+    capacity = MAX_SWEEPS
+    compile_seconds = 0.0
+
+    def __init__(self, sweep: Sweep, space: Space) -> None:
+        self._sweep = sweep
+        self._stepper = HostStepper(lambda x: (space.log_prob(x), ()))
+
+    def run(self, position, log_prob, *, first: int, count: int, seed: Any) -> Block:
+        """Run sweeps; after an error, return the whole ones with the error."""
+        records, error = [], None
+        seed = tf.constant(seed)
+        position, log_prob = tf.constant(position), tf.constant(log_prob)
+        for index in range(first, first + min(count, self.capacity)):
+            try:
+                position, log_prob, record = self._sweep.step(
+                    position,
+                    log_prob,
+                    seed=fold_in_step(seed, index),
+                    stepper=self._stepper,
+                )
+            except (LogProbError, KeyboardInterrupt) as raised:
+                error = raised
+                break
+            records.append([tensor.numpy() for tensor in record])
+        stacked = [np.stack(column) for column in zip(*records, strict=True)]
+        record = SweepRecord(*stacked) if stacked else None
+        return Block(position.numpy(), log_prob.numpy(), record, None, error)
+
+
+def make_block(sweep: Sweep, space: Space, *, num_chains: int) -> Any:
+    """Return the block runner that fits the target."""
+    if space.is_graph:
+        return GraphBlock(sweep, space, num_chains=num_chains)
+    return HostBlock(sweep, space)

@@ -1,0 +1,123 @@
+"""The machinery of a run: target, models, compiled blocks; one transition at a time.
+
+The engine owns what is compiled or learned.  What a run *does* with it, phase by phase,
+is in `start`, `warmup` and `production`.
+"""
+
+__all__ = ["Engine", "PartialBlockError"]
+
+import time
+from dataclasses import replace
+from typing import Any
+
+from flowmc import kernels
+from flowmc.core.errors import LogProbError
+from flowmc.sampling.block import Block, make_block
+from flowmc.sampling.faults import raise_faults
+from flowmc.sampling.learner import Learner
+from flowmc.sampling.settings import Schedule
+from flowmc.sampling.space import Space
+from flowmc.sampling.state import RunState
+from flowmc.sampling.sweep import Sweep
+
+
+class Engine:
+    """Everything compiled or learned that a run works with.
+
+    Args:
+        space: The target in `x`.
+        model: Family name or model instance.
+        kernel: Name of the local kernel.
+        schedule: Settings.
+        num_chains: Chains moved at once.
+        seed: Root seed.
+        progress: Shown while fitting.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        *,
+        model: Any,
+        kernel: str,
+        schedule: Schedule,
+        num_chains: int,
+        seed: Any,
+        progress: Any,
+    ) -> None:
+        self.space, self.schedule = space, schedule
+        self.num_chains, self.seed, self.progress = num_chains, seed, progress
+        self.learner = Learner(
+            space.event_size, model=model, schedule=schedule, seed=seed
+        )
+        self._kernel = kernel
+        self._blocks: dict[str, tuple[Sweep, Any]] = {}
+
+    def restore(self, state: RunState) -> None:
+        """Take over what a stored state had learned."""
+        if state.learned:
+            self.learner.from_arrays(state.learned)
+
+    def block(self) -> tuple[Sweep, Any]:
+        """Return the sweep of the map in force and what runs it."""
+        rules = self.learner.rules
+        if rules not in self._blocks:
+            sweep = self._make_sweep(rules)
+            runner = make_block(sweep, self.space, num_chains=self.num_chains)
+            self._blocks[rules] = (sweep, runner)
+        return self._blocks[rules]
+
+    def run_block(self, state: RunState, *, count: int, seed: Any) -> tuple:
+        """Run sweeps from the state; account for time, evaluations and bad values.
+
+        Returns:
+            The block, and the state with its ledger brought up to date (positions are
+            the caller's to take over).
+        """
+        sweep, runner = self.block()
+        sweep.local.inner.step_size.assign(state.scalars["step_size"])
+        started, compiled = time.perf_counter(), runner.compile_seconds
+        block: Block = runner.run(
+            state.position, state.log_prob, first=state.unit, count=count, seed=seed
+        )
+        state = spend(state, started, runner.compile_seconds - compiled)
+        if block.faults is not None:
+            made = len(block.record.position) * sweep.num_draws * self.num_chains
+            self.space.target.count(made)
+            rejected = raise_faults(block.faults, self.space)
+            state = replace(state, num_bad_values=state.num_bad_values + rejected)
+        return block, state
+
+    def remember(self, block: Block) -> None:
+        """Offer evenly spaced states of each sweep to the reservoir."""
+        num_draws = block.record.position.shape[1]
+        stride = max(1, num_draws // self.schedule.record_per_sweep)
+        kept = slice(stride - 1, None, stride)
+        x = block.record.position[:, kept].reshape(-1, self.space.event_size)
+        self.learner.replay.add(x, log_prob=block.record.log_prob[:, kept].reshape(-1))
+
+    def _make_sweep(self, rules: str) -> Sweep:
+        walk = kernels.make(self._kernel)
+        model, proposal = self.learner.model, self.learner.proposals[rules]
+        return Sweep(
+            kernels.make("preconditioned", model=model, inner=walk),
+            kernels.make(
+                "independence", model=proposal, num_steps=self.schedule.num_jumps
+            ),
+            num_local=self.schedule.num_local,
+        )
+
+
+class PartialBlockError(LogProbError):
+    """A block ended early; `state` holds the sweeps that were whole."""
+
+    def __init__(self, state: RunState, cause: BaseException) -> None:
+        super().__init__(str(cause))
+        self.state = state
+        self.cause = cause
+
+
+def spend(state: RunState, started: float, compiled: float) -> RunState:
+    """Enter the time since `started`, of which `compiled` went into compilation."""
+    elapsed = time.perf_counter() - started
+    return state.spend("compile", compiled).spend("sample", elapsed - compiled)

@@ -1,0 +1,169 @@
+"""What a run learns: the affine map, the network, the reservoir, and which map rules.
+
+The affine map is always fitted and always available; the network takes over only when
+it beats the affine map on held-out draws, and a refit of it stays only if the gate
+lets it.
+"""
+
+__all__ = ["Learner"]
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from flowmc import models
+from flowmc.core.records import History
+from flowmc.core.seeds import fold_in
+from flowmc.models.saving import get_arrays, set_arrays
+from flowmc.sampling.settings import Schedule
+from flowmc.training.fit import fit
+from flowmc.training.gate import judge_refit
+from flowmc.training.replay import ReplayBuffer
+from flowmc.training.trainer import Trainer
+
+AFFINE = "gaussian"
+MIN_GAIN = 0.01  # nats by which a network must beat the affine map
+
+
+class Learner:
+    """Models and reservoir of one run.
+
+    Args:
+        event_size: `D`.
+        model: Family name, or a model instance to be trained.
+        schedule: The run's settings.
+        seed: Root seed.
+    """
+
+    def __init__(self, event_size: int, *, model: Any, schedule: Schedule, seed: Any):
+        self._seed = seed
+        self._schedule = schedule
+        make_seed = fold_in(seed, "model")
+        self.affine = models.make(AFFINE, event_size=event_size)
+        self.network = (
+            models.make(model, event_size=event_size, seed=make_seed)
+            if isinstance(model, str)
+            else model
+        )
+        weight = schedule.defensive_weight
+        self.proposals = {
+            "affine": models.defensive(self.affine, weight=weight),
+            "network": models.defensive(self.network, weight=weight),
+        }
+        self._initial = get_arrays(self.network)
+        self._trainer: Trainer | None = None
+        if self.network.trainable_variables:
+            train = schedule.train
+            self._trainer = Trainer(self.network, batch_size=train.batch_size)
+        self.replay = ReplayBuffer(
+            event_size, capacity=schedule.train.capacity, seed=fold_in(seed, "replay")
+        )
+        self.rules = "affine"
+        self._is_trained = False
+
+    @property
+    def model(self) -> Any:
+        """The map in force."""
+        return self.affine if self.rules == "affine" else self.network
+
+    def fit_affine(self) -> None:
+        """Fit the affine map and the heavy tails to the reservoir."""
+        draws = self.replay.draws
+        self.affine.fit_whitening(draws)
+        for proposal in self.proposals.values():
+            proposal.fit_tails(draws)
+
+    def refit(self, *, window: int, progress: Any) -> tuple[History | None, list[str]]:
+        """Fit everything to the reservoir; decide which map rules from here on.
+
+        Returns:
+            The network's training history (None if it was not tried) and notes.
+        """
+        self.fit_affine()
+        draws, train = self.replay.draws, self._schedule.train
+        needed = train.min_draws_per_parameter * self.replay.event_size
+        if self._trainer is None:
+            return None, ["the model is affine: fitted in closed form"]
+        if len(np.unique(draws, axis=0)) < needed:
+            self.rules = "affine"
+            return None, [f"fewer than {needed} distinct draws: the affine map is kept"]
+        before, previous_log_q = get_arrays(self.network), None
+        if self._is_trained and self._has_drifted(draws):
+            set_arrays(self.network, self._initial)
+            self._trainer.adam.reset()
+            self._is_trained = False
+        if self._is_trained:
+            previous_log_q = self.network.log_prob(draws).numpy()
+        history = self._train(draws, window, progress)
+        gate = judge_refit(
+            self.network,
+            draws,
+            log_prob=self.replay.log_prob,
+            previous_log_q=previous_log_q,
+        )
+        if not gate.is_accepted:
+            set_arrays(self.network, before)
+            return history, [f"refit rolled back: {gate.reason}"]
+        self._is_trained = True
+        return history, [gate.reason, self._choose(history)]
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Return all that was learned, for checkpoints."""
+        parts = {"affine": get_arrays(self.affine), "network": get_arrays(self.network)}
+        for name, proposal in self.proposals.items():
+            location, scale_tril = proposal.tails
+            parts[f"tails_{name}"] = {"location": location, "scale_tril": scale_tril}
+        if self._trainer is not None:
+            parts["adam"] = get_arrays(self._trainer.adam)
+        parts["replay"] = self.replay.to_arrays()
+        flags = np.array([self.rules == "network", self._is_trained])
+        flat = {f"{k}/{n}": a for k, arrays in parts.items() for n, a in arrays.items()}
+        return {**flat, "flags": flags}
+
+    def from_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Restore what `to_arrays` returned."""
+        set_arrays(self.affine, _part(arrays, "affine"))
+        set_arrays(self.network, _part(arrays, "network"))
+        for name, proposal in self.proposals.items():
+            proposal.set_tails(**_part(arrays, f"tails_{name}"))
+        if self._trainer is not None:
+            set_arrays(self._trainer.adam, _part(arrays, "adam"))
+        self.replay.from_arrays(_part(arrays, "replay"))
+        self.rules = "network" if arrays["flags"][0] else "affine"
+        self._is_trained = bool(arrays["flags"][1])
+
+    def _train(self, draws: np.ndarray, window: int, progress: Any) -> History:
+        train = self._schedule.train
+        return fit(
+            self.network,
+            draws,
+            max_steps=train.max_steps,
+            learning_rate=train.learning_rate,
+            patience=train.patience,
+            seed=fold_in(self._seed, "fit", window),
+            progress=progress,
+            whiten=not self._is_trained,
+            baseline=self.affine,
+            trainer=self._trainer,
+            capacity=train.capacity,
+        )
+
+    def _choose(self, history: History) -> str:
+        """Let the better map on held-out draws rule; ties go to the affine one."""
+        gain = history.baseline_loss - history.best_loss
+        self.rules = "network" if gain > MIN_GAIN else "affine"
+        better = "beats" if gain > MIN_GAIN else "does not beat"
+        return f"{self.network.name} {better} the affine map, by {gain:+.3f} nats"
+
+    def _has_drifted(self, draws: np.ndarray) -> bool:
+        """Whether the draws left the region the network was whitened for."""
+        z = self.network.whiten(draws)
+        shift = np.abs(z.mean(axis=0)).max()
+        spread = z.std(axis=0)
+        return bool(shift > 1.0 or spread.max() > 2.0 or spread.min() < 0.5)
+
+
+def _part(arrays: Mapping[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
+    prefix = f"{name}/"
+    return {k[len(prefix) :]: a for k, a in arrays.items() if k.startswith(prefix)}

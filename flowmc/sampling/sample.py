@@ -1,0 +1,161 @@
+"""`flowmc.sample`: adaptive flow MCMC from a target to a judged posterior."""
+
+__all__ = ["sample"]
+
+import os
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from flowmc.core.checks import check_choice, check_positive_integer
+from flowmc.core.errors import CheckpointMismatchError, ConfigurationError
+from flowmc.core.progress import make_progress
+from flowmc.core.seeds import root_seed
+from flowmc.results.files import MissingFileError
+from flowmc.results.posterior import Posterior
+from flowmc.sampling.adaptive import run_adaptive
+from flowmc.sampling.assemble import assemble
+from flowmc.sampling.budget import Budget
+from flowmc.sampling.device import place
+from flowmc.sampling.engine import Engine
+from flowmc.sampling.saver import Saver
+from flowmc.sampling.settings import Schedule
+from flowmc.sampling.space import Space
+from flowmc.sampling.state import RunState
+from flowmc.targets.target import Target
+
+LOCAL_KERNELS = ("auto", "random_walk")
+DEFAULT_MODEL = "maf"
+
+
+def sample(
+    target: Target,
+    *,
+    num_draws: int = 1000,
+    num_chains: int = 64,
+    model: Any = "auto",
+    kernel: str = "auto",
+    initial: Any = None,
+    schedule: Schedule | None = None,
+    target_ess: float | None = None,
+    max_evaluations: int | None = None,
+    max_seconds: float | None = None,
+    device: str = "auto",
+    seed: Any = 0,
+    progress: Any = False,
+    checkpoint: str | os.PathLike | None = None,
+    resume: bool = False,
+    should_stop: Callable[[], bool] | None = None,
+) -> Posterior:
+    """Sample a posterior: anneal, learn while sampling, freeze, produce, judge.
+
+    Only draws of the frozen phase are reported; those made while adapting are in
+    `posterior.warmup`.
+
+    Args:
+        target: What to sample.
+        num_draws: Draws of each chain.
+        num_chains: Chains, moved together.
+        model: "auto", a family name, or a model of `flowmc.models` to be trained.
+        kernel: "auto" or the name of the local kernel run in the model's base space.
+        initial: Starting positions theta `[n, D]`; None anneals from the prior.
+        schedule: Settings of warm-up and training; defaults fit most problems.
+        target_ess: Go on until the smallest bulk ESS is at least this.
+        max_evaluations: Most evaluations of the log-density, warm-up included.
+        max_seconds: Most seconds; draws then depend on the machine.
+        device: "auto", "cpu" or "gpu".
+        seed: Integer; the same seed gives the same draws on the same machine.
+        progress: False, True (bars on a terminal), or a callable.
+        checkpoint: File that holds the run's state; written now and then.
+        resume: Continue the run in `checkpoint`, to the same draws as if it had not
+            been interrupted; start it if there is none.
+        should_stop: Asked between blocks; True saves the state and stops.
+
+    Returns:
+        The posterior with diagnostics, evidence, verdict and costs.
+
+    Raises:
+        ConfigurationError: An argument is unusable.
+        LogProbError: The log-density gave NaN or +inf, or raised.
+        CheckpointMismatchError: `resume` with another target or other settings.
+        InterruptedRunError: Stopped by `should_stop` or Ctrl-C, state saved.
+    """
+    _check(target, num_draws, num_chains, kernel, resume, checkpoint)
+    settings = schedule or Schedule()
+    config = {
+        "num_draws": num_draws,
+        "num_chains": num_chains,
+        "model": model if isinstance(model, str) else model.description,
+        "kernel": kernel,
+        "seed": [int(word) for word in root_seed(seed)],
+        "schedule": asdict(settings),
+    }
+    bar = make_progress(progress)
+    with place(device):
+        space = Space(target)
+        engine = Engine(
+            space,
+            model=DEFAULT_MODEL if model == "auto" else model,
+            kernel="random_walk" if kernel == "auto" else kernel,
+            schedule=settings,
+            num_chains=num_chains,
+            seed=root_seed(seed),
+            progress=bar if progress else False,
+        )
+        budget = Budget(num_draws, target_ess, max_evaluations, max_seconds, should_stop)
+        identity = {**config, "target": target.fingerprint()} if checkpoint else {}
+        # A longer or shorter run of the same chains is the same run.
+        identity.pop("num_draws", None)
+        saver = Saver(checkpoint, identity=identity)
+        state = _first_state(saver, engine, resume=resume)
+        state, reasons = run_adaptive(
+            engine, state, initial=initial, budget=budget, saver=saver, progress=bar
+        )
+        reasons += _reasons_of_start(space, initial)
+        wanted = None if target_ess or max_seconds else num_draws
+        return assemble(
+            engine, state, num_draws=wanted, config=config, reasons=reasons
+        )
+
+
+def _check(target, num_draws, num_chains, kernel, resume, checkpoint) -> None:
+    if not isinstance(target, Target):
+        raise ConfigurationError(
+            f"`target` must be a flowmc.Target; got {type(target).__name__}. Wrap the "
+            "log-density: flowmc.Target(log_prob_fn, names=[...])."
+        )
+    check_positive_integer(num_draws, name="num_draws")
+    check_positive_integer(num_chains, name="num_chains", minimum=2)
+    check_choice(kernel, name="kernel", choices=LOCAL_KERNELS)
+    if resume and checkpoint is None:
+        raise ConfigurationError(
+            "`resume=True` needs `checkpoint`: the file to continue from; got none."
+        )
+
+
+def _first_state(saver: Saver, engine: Engine, *, resume: bool) -> RunState:
+    if not resume:
+        return RunState()
+    try:
+        state = saver.load()
+    except MissingFileError:
+        return RunState()
+    if state.position is not None and state.phase != "anneal":
+        chains = engine.num_chains
+        if len(state.position) != chains:
+            raise CheckpointMismatchError(
+                f"The checkpoint holds {len(state.position)} chains; this run has "
+                f"{chains}. Use the same `num_chains`."
+            )
+    engine.restore(state)
+    return state
+
+
+def _reasons_of_start(space: Space, initial: Any) -> list[str]:
+    if initial is None and space.has_reference:
+        return []
+    return [
+        "Modes outside the starting region were not looked for: the chains started "
+        + ("at `initial`. " if initial is not None else "from a default reference. ")
+        + "Give a `prior` or finite `bounds` and leave `initial` out."
+    ]

@@ -1,0 +1,127 @@
+"""The first phase: chains at positions that the user gave, or annealed to the target."""
+
+__all__ = ["StartPhase"]
+
+import time
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from flowmc.core.records import WindowRecord
+from flowmc.core.seeds import fold_in, generator
+from flowmc.sampling.annealing import Annealer, Particles
+from flowmc.sampling.engine import Engine, spend
+from flowmc.sampling.initial import positions_from
+from flowmc.sampling.state import RunState
+
+RANDOM_WALK_SCALE = 2.38  # over sqrt(D): the best step for a normal target
+
+
+class StartPhase:
+    """Brings the chains into place; one temperature a call.
+
+    Args:
+        engine: The run's machinery.
+        initial: Starting positions theta `[n, D]`, or None to anneal.
+    """
+
+    def __init__(self, engine: Engine, *, initial: Any) -> None:
+        self._engine = engine
+        self._initial = initial
+        settings = engine.schedule.anneal
+        self._annealer = Annealer(
+            engine.space,
+            num_particles=settings.particles_per_chain * engine.num_chains,
+            ess_fraction=settings.ess_fraction,
+            num_steps=settings.num_steps,
+            seed=fold_in(engine.seed, "anneal"),
+        )
+
+    def advance(self, state: RunState) -> RunState:
+        """Do one unit of work; the last one begins the warm-up."""
+        if self._initial is not None:
+            return self._start_from_positions(state)
+        started, compiled = time.perf_counter(), self._annealer.compile_seconds
+        if state.unit == 0:
+            particles = self._annealer.start()
+        else:
+            particles = self._stored(state)
+            particles = self._annealer.advance(particles, level=state.unit)
+        state = replace(
+            state,
+            unit=state.unit + 1,
+            position=particles.x,
+            log_prob=particles.log_prob,
+            scalars={
+                "inverse_temperature": particles.inverse_temperature,
+                "step_size": particles.step_size,
+                "log_evidence": particles.log_evidence,
+            },
+        )
+        state = spend(state, started, self._annealer.compile_seconds - compiled)
+        is_last = state.unit > self._engine.schedule.anneal.max_levels
+        if particles.inverse_temperature < 1.0 and not is_last:
+            return state
+        return self._start_from_particles(state, particles)
+
+    def _start_from_particles(self, state: RunState, particles: Particles) -> RunState:
+        engine = self._engine
+        random = generator(fold_in(engine.seed, "chains"))
+        usable = np.flatnonzero(np.isfinite(particles.log_prob))
+        chosen = random.permutation(usable)[: engine.num_chains]
+        x, log_prob = particles.x, particles.log_prob
+        engine.learner.replay.add(x[usable], log_prob=log_prob[usable])
+        num_levels = state.unit - 1
+        notes = [f"log evidence on the way: {particles.log_evidence:.3f}"]
+        if particles.inverse_temperature < 1.0:
+            notes.append(f"stopped at {num_levels} temperatures, before the target")
+        record = WindowRecord(
+            name="anneal",
+            model="gaussian",
+            num_steps=num_levels * engine.schedule.anneal.num_steps,
+            acceptance={"random_walk": particles.acceptance},
+            settings={"levels": num_levels, "particles": len(x)},
+            notes=tuple(notes),
+        )
+        return self._begin_warmup(state, x[chosen], log_prob[chosen], record)
+
+    def _start_from_positions(self, state: RunState) -> RunState:
+        engine = self._engine
+        x, log_prob = positions_from(
+            self._initial,
+            engine.space,
+            num_chains=engine.num_chains,
+            seed=fold_in(engine.seed, "chains"),
+        )
+        engine.learner.replay.add(x, log_prob=log_prob)
+        record = WindowRecord(name="initial positions", model="none", num_steps=0)
+        return self._begin_warmup(state, x, log_prob, record)
+
+    def _begin_warmup(self, state, position, log_prob, record) -> RunState:
+        engine = self._engine
+        engine.learner.fit_affine()
+        step_size = RANDOM_WALK_SCALE / np.sqrt(engine.space.event_size)
+        return replace(
+            state,
+            phase="warmup",
+            unit=0,
+            position=position,
+            log_prob=log_prob,
+            scalars={"step_size": float(step_size), "num_adapted": 0},
+            learned=engine.learner.to_arrays(),
+            history=(*state.history, record),
+        )
+
+    def _stored(self, state: RunState) -> Particles:
+        scalars = state.scalars
+        return Particles(
+            x=state.position,
+            log_prob=state.log_prob,
+            log_reference=self._engine.space.log_reference(state.position),
+            inverse_temperature=scalars["inverse_temperature"],
+            step_size=scalars["step_size"],
+            log_evidence=scalars["log_evidence"],
+            num_evaluations=0,
+            acceptance=float("nan"),
+        )

@@ -1,0 +1,104 @@
+"""The whole state of a run between two units of work, as values that can be stored.
+
+A unit either finishes and replaces the state, or leaves it alone: whatever interrupts a
+run, the last state is whole, and a run continued from it makes the same draws.
+"""
+
+__all__ = [
+    "DrawChunk",
+    "RunState",
+    "join_chunks",
+    "state_from_checkpoint",
+    "state_to_checkpoint",
+]
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+import numpy as np
+
+from flowmc.core.records import History, WindowRecord
+from flowmc.results.document import pack, unpack
+
+PHASES = ("anneal", "warmup", "produce", "done")
+
+
+@dataclass(frozen=True)
+class DrawChunk:
+    """Draws of consecutive sweeps in `x`, and the proposals scored on the way."""
+
+    position: np.ndarray  # [n, num_chains, D]
+    log_prob: np.ndarray  # [n, num_chains]
+    is_accepted: np.ndarray  # [n, num_chains]
+    kernel: np.ndarray  # [n]
+    window: np.ndarray  # [n], index into the history
+    proposal: np.ndarray  # [m, D]
+    proposal_log_weight: np.ndarray  # [m]
+
+
+@dataclass(frozen=True)
+class RunState:
+    """Everything a run needs to go on."""
+
+    phase: str = "anneal"
+    unit: int = 0  # units finished in this phase
+    window: int = 0
+    position: np.ndarray | None = None  # [num_chains, D]; particles while annealing
+    log_prob: np.ndarray | None = None
+    scalars: Mapping[str, float] = field(default_factory=dict)
+    learned: Mapping[str, np.ndarray] = field(default_factory=dict)
+    warmup: tuple[DrawChunk, ...] = ()
+    draws: tuple[DrawChunk, ...] = ()
+    history: tuple[WindowRecord, ...] = ()
+    num_log_prob: int = 0
+    num_bad_values: int = 0
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def num_draws(self) -> int:
+        """Production draws of each chain so far."""
+        return sum(len(chunk.position) for chunk in self.draws)
+
+    def spend(self, kind: str, seconds: float) -> "RunState":
+        """Return the state with time added to the ledger."""
+        total = self.seconds.get(kind, 0.0) + seconds
+        return replace(self, seconds={**self.seconds, kind: total})
+
+
+def join_chunks(chunks: tuple[DrawChunk, ...]) -> DrawChunk | None:
+    """Concatenate chunks in order."""
+    if not chunks:
+        return None
+    names = [item.name for item in fields(DrawChunk)]
+    columns = ([getattr(chunk, name) for chunk in chunks] for name in names)
+    return DrawChunk(*(np.concatenate(column) for column in columns))
+
+
+def state_to_checkpoint(state: RunState) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Return the state as arrays and JSON values."""
+    joined = replace(state, warmup=_one(state.warmup), draws=_one(state.draws))
+    arrays: dict[str, np.ndarray] = {}
+    return arrays, {"state": pack(joined, arrays=arrays, name="state")}
+
+
+def state_from_checkpoint(arrays: Mapping[str, np.ndarray], meta: Mapping) -> RunState:
+    """Rebuild the state of `state_to_checkpoint`."""
+    values = unpack(meta["state"], arrays=arrays)
+    values["warmup"] = tuple(DrawChunk(**chunk) for chunk in values["warmup"])
+    values["draws"] = tuple(DrawChunk(**chunk) for chunk in values["draws"])
+    values["history"] = tuple(_window(window) for window in values["history"])
+    return RunState(**values)
+
+
+def _one(chunks: tuple[DrawChunk, ...]) -> tuple[DrawChunk, ...]:
+    joined = join_chunks(chunks)
+    return () if joined is None else (joined,)
+
+
+def _window(values: dict[str, Any]) -> WindowRecord:
+    training = values.pop("training")
+    if training is not None:
+        training["events"] = tuple(training["events"])
+        training = History(**training)
+    return WindowRecord(**{**values, "notes": tuple(values["notes"])}, training=training)

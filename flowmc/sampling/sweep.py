@@ -1,0 +1,75 @@
+"""One sweep: a few local steps, then a block of independence jumps; all recorded.
+
+The pattern is fixed, so a sweep is an exact transition of its own, and every state on
+the way is a draw.  Kernels are initialized anew from `(position, log_prob)` at each
+sweep: all their caches come from the weights in force.
+"""
+
+__all__ = ["Sweep", "SweepRecord"]
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from flowmc.core.seeds import split
+from flowmc.core.types import Array, Kernel, Seed
+from flowmc.kernels.independence import Independence
+
+LOCAL, JUMP = 0, 1
+
+
+class SweepRecord(NamedTuple):
+    """Every draw of a sweep, S = num_local + number of jumps, and the proposals."""
+
+    position: Array  # [S, num_chains, D]
+    log_prob: Array  # [S, num_chains]
+    is_accepted: Array  # [S, num_chains]
+    proposal: Array  # [num_jumps, num_chains, D]
+    proposal_log_weight: Array  # [num_jumps, num_chains]
+
+
+class Sweep:
+    """A local kernel and an independence kernel in a fixed alternation.
+
+    Args:
+        local: Kernel for small steps.
+        jump: Independence kernel; its `num_steps` jumps are made in one block.
+        num_local: Local steps before each block of jumps, at least 1.
+    """
+
+    def __init__(self, local: Kernel, jump: Independence, *, num_local: int) -> None:
+        self.local = local
+        self.jump = jump
+        self.num_local = num_local
+        self.kernel_ids = np.array([LOCAL] * num_local + [JUMP] * jump.num_steps)
+
+    @property
+    def num_draws(self) -> int:
+        """Draws recorded by one sweep, `S`."""
+        return len(self.kernel_ids)
+
+    def step(
+        self, position: Array, log_prob: Array, *, seed: Seed, stepper: Any
+    ) -> tuple[Array, Array, SweepRecord]:
+        """Run one sweep from `position` `[num_chains, D]`.
+
+        Returns:
+            The last position and log-density, and the record of the sweep.
+        """
+        local_seed, jump_seed = split(seed, n=2)
+        state = stepper.init(self.local, position, log_prob)
+        state, local = stepper.repeat(
+            self.local, state, num_steps=self.num_local, seed=local_seed
+        )
+        state = stepper.init(self.jump, state.position, state.log_prob)
+        state, info = stepper(self.jump, state, seed=jump_seed)
+        path = info.path
+        record = SweepRecord(
+            position=tf.concat([local.position, path.position], axis=0),
+            log_prob=tf.concat([local.log_prob, path.log_prob], axis=0),
+            is_accepted=tf.concat([local.is_accepted, path.is_accepted], axis=0),
+            proposal=path.proposal,
+            proposal_log_weight=path.proposal_log_weight,
+        )
+        return state.position, state.log_prob, record

@@ -1,0 +1,130 @@
+"""Warm-up windows: sweeps with the map in force, step-size adaptation, then a refit.
+
+Everything adapts here and nothing after: the draws are kept apart and marked.
+"""
+
+__all__ = ["acceptance_by_kernel", "adapt_step_size", "collect", "freeze", "warm_up"]
+
+import time
+from dataclasses import replace
+
+import numpy as np
+
+from flowmc.core.records import WindowRecord
+from flowmc.core.seeds import fold_in
+from flowmc.sampling.engine import Engine
+from flowmc.sampling.state import DrawChunk, RunState
+from flowmc.sampling.sweep import JUMP, LOCAL, Sweep, SweepRecord
+
+KERNEL_NAMES = ("local", "jump")
+STEP_LIMITS = (1e-3, 20.0)
+
+
+def adapt_step_size(step_size: float, acceptance: float, *, target: float, count: int):
+    """Return the next step size: Robbins-Monro on its logarithm.
+
+    Args:
+        step_size: The one in force.
+        acceptance: Mean acceptance it had.
+        target: Acceptance aimed at.
+        count: Changes made so far; the gain falls with its square root.
+    """
+    gain = 3.0 / np.sqrt(1.0 + count)
+    raised = step_size * np.exp(gain * (acceptance - target))
+    return float(np.clip(raised, *STEP_LIMITS))
+
+
+def collect(record: SweepRecord, sweep: Sweep, *, window: int) -> DrawChunk:
+    """Lay the sweeps of a block end to end: `[sweeps, S, ...] -> [sweeps * S, ...]`."""
+    num_sweeps, num_draws, num_chains, size = record.position.shape
+    rows = num_sweeps * num_draws
+    log_weight = record.proposal_log_weight.reshape(-1)
+    return DrawChunk(
+        position=record.position.reshape(rows, num_chains, size),
+        log_prob=record.log_prob.reshape(rows, num_chains),
+        is_accepted=record.is_accepted.reshape(rows, num_chains),
+        kernel=np.tile(sweep.kernel_ids, num_sweeps),
+        window=np.full(rows, window),
+        proposal=record.proposal.reshape(-1, size),
+        proposal_log_weight=log_weight,
+    )
+
+
+def acceptance_by_kernel(chunks: tuple[DrawChunk, ...], window: int) -> dict[str, float]:
+    """Return the mean acceptance of each kernel in one window."""
+    rates = {}
+    for kernel, name in ((LOCAL, KERNEL_NAMES[LOCAL]), (JUMP, KERNEL_NAMES[JUMP])):
+        values = [
+            chunk.is_accepted[(chunk.window == window) & (chunk.kernel == kernel)]
+            for chunk in chunks
+        ]
+        joined = np.concatenate(values) if values else np.empty((0, 1))
+        if joined.size:
+            rates[name] = float(joined.mean())
+    return rates
+
+
+def warm_up(engine: Engine, state: RunState) -> RunState:
+    """Run a few sweeps, adapt the step size; at a window's end, refit.
+
+    Returns:
+        The next state; after the last window it is frozen.
+    """
+    planned = engine.schedule.windows[state.window]
+    count = min(engine.schedule.adapt_every, planned - state.unit)
+    seed = fold_in(engine.seed, "warmup", state.window)
+    block, state = engine.run_block(state, count=count, seed=seed)
+    if block.error is not None:
+        raise block.error
+    engine.remember(block)
+    sweep = engine.block()[0]
+    chunk = collect(block.record, sweep, window=len(state.history))
+    rate = acceptance_by_kernel((chunk,), len(state.history))["local"]
+    num_adapted = state.scalars["num_adapted"]
+    step_size = adapt_step_size(
+        state.scalars["step_size"],
+        rate,
+        target=sweep.local.inner.target_acceptance,
+        count=num_adapted,
+    )
+    state = replace(
+        state,
+        unit=state.unit + count,
+        position=block.position,
+        log_prob=block.log_prob,
+        warmup=(*state.warmup, chunk),
+        scalars={"step_size": step_size, "num_adapted": num_adapted + 1},
+        learned=engine.learner.to_arrays(),
+    )
+    return state if state.unit < planned else _finish_window(engine, state)
+
+
+def freeze(state: RunState) -> RunState:
+    """End warm-up: from here on no weight and no step size changes."""
+    return replace(state, phase="produce", unit=0)
+
+
+def _finish_window(engine: Engine, state: RunState) -> RunState:
+    """Refit on the reservoir and record the window."""
+    started, index = time.perf_counter(), len(state.history)
+    ruled = engine.learner.model.name
+    training, notes = engine.learner.refit(
+        window=state.window, progress=engine.progress
+    )
+    record = WindowRecord(
+        name=f"warmup {state.window + 1}",
+        model=ruled,
+        num_steps=sum(int(np.sum(c.window == index)) for c in state.warmup),
+        acceptance=acceptance_by_kernel(state.warmup, index),
+        settings={"step_size": state.scalars["step_size"]},
+        notes=tuple(notes),
+        training=training,
+    )
+    state = replace(
+        state,
+        learned=engine.learner.to_arrays(),
+        history=(*state.history, record),
+        window=state.window + 1,
+        unit=0,
+    ).spend("train", time.perf_counter() - started)
+    return freeze(state) if state.window == len(engine.schedule.windows) else state

@@ -1,0 +1,24 @@
+"""What is sampled: targets, their priors, and known-answer targets to test against."""
+
+__all__ = [
+    "AnalyticTarget",
+    "Target",
+    "correlated_gaussian",
+    "eggbox",
+    "funnel",
+    "rosenbrock",
+    "skewed_gaussian",
+    "student_t",
+    "two_gaussians",
+]
+
+from flowmc.targets.analytic import AnalyticTarget
+from flowmc.targets.known_elliptical import (
+    correlated_gaussian,
+    skewed_gaussian,
+    student_t,
+    two_gaussians,
+)
+from flowmc.targets.known_hard import eggbox, funnel
+from flowmc.targets.known_rosenbrock import rosenbrock
+from flowmc.targets.target import Target

@@ -1,0 +1,75 @@
+"""Module-level functions that new processes can import; no TensorFlow here."""
+
+import os
+import sys
+import time
+
+import numpy as np
+
+
+def square(item):
+    return float(item) ** 2
+
+
+def slow_first(item):
+    """Take longest for the first items, so that order is not an accident."""
+    time.sleep(0.05 if item < 2 else 0.0)
+    return -item
+
+
+def fail_on_three(item):
+    if item == 3:
+        raise ValueError("three is not allowed")
+    return item
+
+
+def exit_on_three(item):
+    if item == 3:
+        sys.exit(5)
+    return item
+
+
+def die_on_three(item):
+    if item == 3:
+        os._exit(1)
+    return item
+
+
+def hang_on_three(item):
+    if item == 3:
+        time.sleep(60.0)
+    return item
+
+
+class UnpicklableError(Exception):
+    def __init__(self):
+        super().__init__("cannot travel")
+        self.handle = open(os.devnull)  # noqa: SIM115
+
+
+def raise_unpicklable(item):
+    raise UnpicklableError
+
+
+def has_tensorflow(item):
+    return "tensorflow" in sys.modules
+
+
+def environment(item):
+    return os.environ.get("CUDA_VISIBLE_DEVICES"), os.environ.get("OMP_NUM_THREADS")
+
+
+def log_prob(theta):
+    return -0.5 * np.sum(theta**2, axis=-1)
+
+
+def log_prob_dies_at_corner(theta):
+    if np.any(theta > 50.0):
+        os._exit(1)
+    return -0.5 * np.sum(theta**2, axis=-1)
+
+
+def log_prob_fails_at_corner(theta):
+    if np.any(theta > 50.0):
+        raise RuntimeError("corner")
+    return -0.5 * np.sum(theta**2, axis=-1)
