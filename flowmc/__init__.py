@@ -8,7 +8,6 @@ __all__ = [
     "ModelError",
     "Posterior",
     "Target",
-    "adapters",
     "fit",
     "kernels",
     "load",
@@ -39,7 +38,7 @@ _HOME = {
     "save_model": "flowmc.models.saving",
     "ModelError": "flowmc.core.errors",
 }
-_ROOMS = ("adapters", "kernels", "models", "moves", "targets")
+_ROOMS = ("kernels", "models", "moves", "targets")
 
 
 def __getattr__(name: str) -> Any:

@@ -3,6 +3,7 @@
 Host code folds labels in with `fold_in` (NumPy only); compiled code splits the pair it
 was given with `split` or `fold_in_step`.  Same seed, same draws, within one mode,
 device class and set of versions: XLA's random streams differ from eager TensorFlow's.
+(Appleby, MurmurHash3, for the finalizer used in compiled code.)
 """
 
 __all__ = ["fold_in", "fold_in_step", "generator", "root_seed", "split"]
@@ -31,7 +32,10 @@ def root_seed(seed: Any) -> np.ndarray:
 def fold_in(seed: Any, *labels: str | int) -> np.ndarray:
     """Derive a new int32[2] pair from `seed` and labels; host side, any order safe."""
     first, second = (int(word) for word in root_seed(seed))
-    text = ":".join(f"{type(label).__name__}={label}" for label in labels)
+    text = ":".join(
+        f"str={label}" if isinstance(label, str) else f"int={int(label)}"
+        for label in labels
+    )
     return _hash_pair(f"{first},{second}:{text}")
 
 
@@ -42,19 +46,44 @@ def generator(seed: Any) -> np.random.Generator:
 
 def split(seed: Any, *, n: int) -> list[Any]:
     """Split a seed inside compiled or eager TensorFlow code into `n` seeds."""
-    import tensorflow as tf
-
-    seeds = tf.random.experimental.stateless_split(tf.convert_to_tensor(seed), num=n)
-    return tf.unstack(seeds, num=n)
+    return [_mix(seed, label) for label in range(1, n + 1)]
 
 
 def fold_in_step(seed: Any, step: Any) -> Any:
-    """Derive the seed of step number `step` (a tensor) inside compiled code."""
+    """Derive the seed of step number `step`, an integer or a tensor."""
     import tensorflow as tf
 
-    return tf.random.experimental.stateless_fold_in(
-        tf.convert_to_tensor(seed), tf.cast(step, tf.int32)
-    )
+    # Split labels are small and positive; steps are kept apart from them.
+    return _mix(seed, tf.cast(step, tf.uint32) + tf.constant(1 << 16, tf.uint32))
+
+
+def _mix(seed: Any, label: Any) -> Any:
+    """Hash `(seed, label)` to a new pair with the finalizer of MurmurHash3, crossed.
+
+    TensorFlow derives seeds with its random generator, which XLA expands to hundreds of
+    operations each time; a run's programs would spend most of their compilation on it.
+    The pair only keys the counter-based generator, which does the real mixing.
+    """
+    import tensorflow as tf
+
+    pair = tf.bitcast(tf.convert_to_tensor(seed, tf.int32), tf.uint32)
+    first, second = tf.unstack(pair)
+    label = tf.cast(label, tf.uint32)
+    first = _finalize(first ^ (label * tf.constant(0x9E3779B9, tf.uint32)))
+    second = _finalize(second + first)
+    first = _finalize(first ^ (second * tf.constant(0xC2B2AE3D, tf.uint32)))
+    return tf.bitcast(tf.stack([first, second]), tf.int32)
+
+
+def _finalize(word: Any) -> Any:
+    """MurmurHash3's finalizer, a bijection of 32-bit words."""
+    import tensorflow as tf
+
+    shift = tf.bitwise.right_shift
+    for distance, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
+        word ^= shift(word, tf.constant(distance, tf.uint32))
+        word *= tf.constant(factor, tf.uint32)
+    return word ^ shift(word, tf.constant(16, tf.uint32))
 
 
 def _hash_pair(text: str) -> np.ndarray:

@@ -167,7 +167,9 @@ class Independence:
                 state, candidate, candidate.log_weight - state.log_weight, log_u
             )
 
-        blank = MetropolisInfo(tf.zeros(shape[1:], tf.bool), tf.zeros_like(log_uniform[0]))
+        blank = MetropolisInfo(
+            tf.zeros(shape[1:], tf.bool), tf.zeros_like(log_uniform[0])
+        )
         states, infos = tf.scan(accept_one, (proposed, log_uniform), (state, blank))
         last = tf.nest.map_structure(lambda tensor: tensor[-1], states)
         return last, states, infos

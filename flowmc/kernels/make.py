@@ -5,10 +5,9 @@ __all__ = ["make"]
 from typing import Any
 
 from flowmc.core.registry import KERNELS
-from flowmc.core.types import Kernel
 
 
-def make(name: str, **arguments: Any) -> Kernel:
+def make(name: str, **arguments: Any) -> Any:
     """Build the kernel `name`.
 
     Args:
@@ -17,7 +16,7 @@ def make(name: str, **arguments: Any) -> Kernel:
             for those that use one.
 
     Returns:
-        A kernel with `init`, `propose`, `complete` and `step`.
+        A `core.types.Kernel`: `init`, `propose`, `complete` and `step`.
 
     Raises:
         ConfigurationError: Unknown kernel, or a model of the wrong kind.

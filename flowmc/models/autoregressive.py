@@ -1,7 +1,7 @@
 """Affine autoregressive layer, exact and fast in both directions.
 
-    density:  z_i = (x_i - shift_i(x_<i)) exp(-log_scale_i(x_<i))     one pass
-    draw:     x_i = shift_i(x_<i) + exp(log_scale_i(x_<i)) z_i        one incremental pass
+density:  z_i = (x_i - shift_i(x_<i)) exp(-log_scale_i(x_<i))     one pass
+draw:     x_i = shift_i(x_<i) + exp(log_scale_i(x_<i)) z_i        one incremental pass
 """
 
 __all__ = ["AffineAutoregressive"]

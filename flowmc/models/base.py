@@ -71,7 +71,9 @@ class Flow(tf.Module):
     def option_names(cls) -> list[str]:
         """Return the names of the family's own options."""
         skipped = ("self", "event_size", "seed")
-        return [n for n in inspect.signature(cls.__init__).parameters if n not in skipped]
+        return [
+            n for n in inspect.signature(cls.__init__).parameters if n not in skipped
+        ]
 
     @property
     def description(self) -> dict[str, Any]:
@@ -93,7 +95,7 @@ class Flow(tf.Module):
         return flow_distribution(self)
 
     def forward_and_log_det(self, z: Any) -> tuple[tf.Tensor, tf.Tensor]:
-        """Map `z` to `x`; return `(x, log|det dx/dz|)`: `[..., D] -> [..., D], [...]`."""
+        """Map `z` `[..., D]` to `x`; return `x` and `log|det dx/dz|` `[...]`."""
         columns, batch_shape = self._to_columns(z)
         log_det = tf.zeros_like(columns[0])
         for layer in self._layers:
@@ -103,7 +105,7 @@ class Flow(tf.Module):
         return _from_columns(x, log_det + self._affine_log_det(), batch_shape)
 
     def inverse_and_log_det(self, x: Any) -> tuple[tf.Tensor, tf.Tensor]:
-        """Map `x` to `z`; return `(z, log|det dz/dx|)`: `[..., D] -> [..., D], [...]`."""
+        """Map `x` `[..., D]` to `z`; return `z` and `log|det dz/dx|` `[...]`."""
         columns, batch_shape = self._to_columns(x)
         columns = self._unscale_tril @ (columns - self._location[:, None])
         log_det = tf.zeros_like(columns[0])
@@ -136,7 +138,7 @@ class Flow(tf.Module):
         return self.sample_and_log_prob(n, seed=seed)[0]
 
     def fit_whitening(self, draws: Any, *, weights: Any = None) -> str:
-        """Set the affine layer from draws `[n, D]`; return a note, empty if all was well."""
+        """Set the affine layer from draws `[n, D]`; return a note, or ""."""
         x = check_matrix(draws, name="draws", event_size=self.event_size)
         location, scale_tril, note = fit_affine(x, weights)
         self._location.assign(location)

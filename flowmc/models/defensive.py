@@ -86,12 +86,16 @@ class DefensiveMixture(tf.Module):
 
     def sample_and_log_prob(self, n: int, *, seed: Any) -> tuple[tf.Tensor, tf.Tensor]:
         """Draw `n` points `[n, D]` with their log-densities `[n]`."""
-        part_seed, model_seed, tail_seed = split(seed, n=3)
+        model_seed, normal_seed, uniform_seed, gamma_seed = split(seed, n=4)
         model_x, model_log_prob = self.model.sample_and_log_prob(n, seed=model_seed)
-        uniform = tf.random.stateless_uniform([n], part_seed, dtype=tf.float64)
-        from_tail = uniform < self._weight
-        on_axis = uniform < self._weight * self._axis_share
-        tail_x = self._sample_tail(n, on_axis, seed=tail_seed)
+        shape = [n, self.event_size]
+        normal = tf.random.stateless_normal(shape, normal_seed, dtype=tf.float64)
+        # One call for all uniform numbers: each random op costs compile time.
+        uniform = tf.random.stateless_uniform([4, n], uniform_seed, dtype=tf.float64)
+        part, axis, cauchy, radius = tf.unstack(uniform)
+        from_tail = part < self._weight
+        on_axis = part < self._weight * self._axis_share
+        tail_x = self._tail(normal, radius, axis, cauchy, on_axis, seed=gamma_seed)
         x = tf.where(from_tail[:, None], tail_x, model_x)
         # Only the points of the tail need another pass through the model, but shapes
         # are fixed in compiled code; draws of the model keep their own density.
@@ -142,17 +146,16 @@ class DefensiveMixture(tf.Module):
     def _axis_scale(self) -> tf.Tensor:
         return tf.sqrt(tf.reduce_sum(tf.square(self._scale_tril), axis=-1))
 
-    def _sample_tail(self, n: int, on_axis: tf.Tensor, *, seed: Any) -> tf.Tensor:
-        normal_seed, gamma_seed, axis_seed, cauchy_seed = split(seed, n=4)
-        size = self.event_size
-        normal = tf.random.stateless_normal([n, size], normal_seed, dtype=tf.float64)
-        unit = normal / root_gamma(n, self._nu, seed=gamma_seed)[:, None]
+    def _tail(self, normal, radius, axis, cauchy, on_axis, *, seed) -> tf.Tensor:
+        """Turn normal and uniform numbers into draws of the heavy-tailed parts."""
+        root = root_gamma(radius, self._nu, seed=seed)
+        unit = normal / root[:, None]
         t = self._location + unit @ tf.transpose(self._scale_tril)
-        uniform = tf.random.stateless_uniform([n], cauchy_seed, dtype=tf.float64)
-        cauchy = tf.tan(math.atan(AXIS_REACH) * (2.0 * uniform - 1.0))
-        axis = tf.random.stateless_uniform([n], axis_seed, maxval=size, dtype=tf.int32)
-        chosen = tf.one_hot(axis, size, on_value=True, off_value=False, dtype=tf.bool)
-        wide = self._location + self._axis_scale() * cauchy[:, None]
+        wide = tf.tan(math.atan(AXIS_REACH) * (2.0 * cauchy - 1.0))
+        wide = self._location + self._axis_scale() * wide[:, None]
+        size = self.event_size
+        index = tf.cast(axis * size, tf.int32)
+        chosen = tf.one_hot(index, size, on_value=True, off_value=False, dtype=tf.bool)
         return tf.where(on_axis[:, None] & chosen, wide, t)
 
 

@@ -8,7 +8,7 @@ from flowmc.core.errors import ConfigurationError
 from flowmc.core.registry import MODELS
 
 
-def make(name: str, *, event_size: int, seed: int = 0, **options: Any) -> Any:
+def make(name: str, *, event_size: int, seed: Any = 0, **options: Any) -> Any:
     """Build the model family `name` for `event_size` parameters.
 
     Args:

@@ -64,7 +64,9 @@ class MaskedNetwork(tf.Module):
     def __call__(self, x: tf.Tensor) -> tf.Tensor:
         """Return all parameters in one pass: `[D, n] -> [P, D, n]`, float64."""
         hidden = tf.cast(x, self._dtype)
-        for weights, bias in zip(self._masked_weights()[:-1], self._biases, strict=False):
+        for weights, bias in zip(
+            self._masked_weights()[:-1], self._biases, strict=False
+        ):
             hidden = tf.tanh(weights @ hidden + bias[:, None])
         output = self._masked_weights()[-1] @ hidden + self._biases[-1][:, None]
         shape = [self._event_size, self._num_params, -1]
@@ -81,7 +83,9 @@ class MaskedNetwork(tf.Module):
             The solution `[D, n]` and the summed log-determinant `[n]`.
         """
         weights = self._masked_weights()
-        grouped = [self._by_group(w, b) for w, b in zip(weights, self._biases, strict=True)]
+        grouped = [
+            self._by_group(w, b) for w, b in zip(weights, self._biases, strict=True)
+        ]
         n = tf.shape(known)[1]
 
         def body(i, x, log_det, hidden):
@@ -96,7 +100,8 @@ class MaskedNetwork(tf.Module):
             return i + 1, x, log_det + step_log_det, hidden
 
         blank = tuple(
-            tf.zeros([width * self._num_groups, n], self._dtype) for width in self._widths
+            tf.zeros([width * self._num_groups, n], self._dtype)
+            for width in self._widths
         )
         _, x, log_det, _ = tf.while_loop(
             lambda i, *_: i < self._event_size,

@@ -1,6 +1,13 @@
 """Save and load models as a JSON description plus named arrays; nothing is pickled."""
 
-__all__ = ["from_saved", "get_arrays", "load_model", "save_model", "set_arrays", "to_saved"]
+__all__ = [
+    "from_saved",
+    "get_arrays",
+    "load_model",
+    "save_model",
+    "set_arrays",
+    "to_saved",
+]
 
 import os
 from collections.abc import Mapping

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
-
-tfb, tfd = tfp.bijectors, tfp.distributions
+from tensorflow_probability import bijectors as tfb
+from tensorflow_probability import distributions as tfd
 
 
 class FlowBijector(tfb.Bijector):

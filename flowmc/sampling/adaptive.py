@@ -139,7 +139,7 @@ class _Loop:
         return state if count < to_check else self._finish_if_enough(state)
 
     def _sweeps_to_check(self, state: RunState) -> int:
-        """Sweeps until the next look at the budget: a count, whatever the clock says."""
+        """Sweeps until the next look at the budget: a count, not a matter of time."""
         sweep = self._engine.block()[0]
         wanted = -(-self._budget.num_draws // sweep.num_draws)
         if state.unit < wanted:

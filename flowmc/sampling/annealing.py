@@ -10,7 +10,6 @@ __all__ = ["Annealer", "Particles"]
 from typing import Any, NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
 from flowmc import kernels, models
 from flowmc.core.errors import InitialPositionError
@@ -106,7 +105,9 @@ class Annealer:
         current = particles.inverse_temperature
         raised = next_temperature(ratio, current=current, fraction=self._fraction)
         with np.errstate(invalid="ignore"):
-            log_weight = np.where(np.isfinite(ratio), (raised - current) * ratio, -np.inf)
+            log_weight = np.where(
+                np.isfinite(ratio), (raised - current) * ratio, -np.inf
+            )
         increment = float(np.logaddexp.reduce(log_weight) - np.log(len(log_weight)))
         random = generator(fold_in(self._seed, "resample", level))
         chosen = systematic_resample(log_weight, random=random, n=self._num_particles)
@@ -115,10 +116,16 @@ class Annealer:
         self._walk.step_size.assign(particles.step_size)
         seed = fold_in(self._seed, "move", level)
         moved = self._tempered.run(
-            x, log_prob, inverse_temperature=raised, num_steps=self._num_steps, seed=seed
+            x,
+            log_prob,
+            inverse_temperature=raised,
+            num_steps=self._num_steps,
+            seed=seed,
         )
         # Robbins-Monro on the log of the step, in units of the cloud's own scale.
-        change = np.exp(np.clip(2.0 * (moved.acceptance - TARGET_ACCEPTANCE), -0.5, 0.5))
+        change = np.exp(
+            np.clip(2.0 * (moved.acceptance - TARGET_ACCEPTANCE), -0.5, 0.5)
+        )
         return Particles(
             x=moved.x,
             log_prob=moved.log_prob,

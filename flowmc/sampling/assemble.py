@@ -1,4 +1,4 @@
-"""Turn a finished run into a `Posterior`: back to theta, with statistics and verdict."""
+"""Turn a finished run into a `Posterior`: theta, statistics, verdict, costs."""
 
 __all__ = ["assemble"]
 
@@ -23,7 +23,7 @@ def assemble(
     engine: Engine,
     state: RunState,
     *,
-    num_draws: int,
+    num_draws: int | None,
     config: dict[str, Any],
     reasons: list[str],
 ) -> Posterior:
@@ -36,49 +36,51 @@ def assemble(
     weighted = _weighted(space, chunk)
     evidence = importance_evidence(chunk.proposal_log_weight)
     evidences = {} if evidence is None else {"importance": evidence}
+    stats: dict[str, Any] = {
+        "kernel": chunk.kernel[:keep],
+        "is_accepted": chunk.is_accepted[:keep],
+    }
     diagnostics = compute_diagnostics(
         theta,
         log_prob,
         names=space.target.names,
         weighted_log_weight=weighted.log_weight,
-        is_accepted=chunk.is_accepted[:keep],
-        kernel=chunk.kernel[:keep],
+        **stats,
         kernel_names=KERNEL_NAMES,
         num_bad_values=state.num_bad_values,
         mode_report=_mode_report(state),
     )
-    verdict = judge(diagnostics, evidence=evidences, extra_reasons=reasons)
-    seconds = dict(state.seconds)
-    seconds["sample"] = seconds.get("sample", 0.0) + time.perf_counter() - started
-    seconds["target"] = space.target.seconds
-    seconds["total"] = sum(seconds.get(k, 0.0) for k in ("compile", "train", "sample"))
+    state = state.spend("sample", time.perf_counter() - started)
     return Posterior(
         theta=theta,
         log_prob=log_prob,
         names=space.target.names,
         labels=space.target.labels,
         diagnostics=diagnostics,
-        verdict=verdict,
+        verdict=judge(diagnostics, evidence=evidences, extra_reasons=reasons),
         log_likelihood=_log_likelihood(space, theta, log_prob),
         weighted=weighted,
         warmup=_warmup(space, state),
         derived=_derived(space, theta),
-        stats={
-            "kernel": chunk.kernel[:keep],
-            "is_accepted": chunk.is_accepted[:keep],
-        },
+        stats=stats,
         log_evidence=None if evidence is None else evidence[0],
         log_evidence_error=None if evidence is None else evidence[1],
         evidence=evidences,
         config=config,
         history=state.history,
-        cost=Cost(
-            log_prob_calls=state.num_log_prob,
-            gradient_calls=space.target.num_gradients,
-            seconds=seconds,
-        ),
+        cost=_cost(space, state),
         saved_model=to_saved(engine.learner.model),
         rebuild_model=from_saved,
+    )
+
+
+def _cost(space: Space, state: RunState) -> Cost:
+    seconds = dict(state.seconds)
+    seconds["total"] = sum(seconds.get(k, 0.0) for k in ("compile", "train", "sample"))
+    return Cost(
+        log_prob_calls=state.num_log_prob,
+        gradient_calls=space.target.num_gradients,
+        seconds={**seconds, "target": space.target.seconds},
     )
 
 
@@ -96,9 +98,9 @@ def _weighted(space: Space, chunk: DrawChunk) -> WeightedDraws:
 
 
 def _warmup(space: Space, state: RunState) -> WarmupDraws | None:
-    chunk = join_chunks(state.warmup)
-    if chunk is None:
+    if not state.warmup:
         return None
+    chunk = join_chunks(state.warmup)
     theta, log_prob = _to_theta(space, chunk, len(chunk.position))
     return WarmupDraws(theta, log_prob, chunk.window)
 

@@ -1,4 +1,4 @@
-"""Run many sweeps at once: one compiled program for graph targets, a loop for host ones.
+"""Run many sweeps at once: one program for graph targets, a loop for host ones.
 
 A block has a fixed capacity and a trip count that is a tensor, and each sweep's seed
 depends on its number alone: how a run is cut into blocks never changes its draws.
@@ -29,7 +29,7 @@ class Block(NamedTuple):
 
     position: np.ndarray  # [num_chains, D]
     log_prob: np.ndarray  # [num_chains]
-    record: SweepRecord  # [num_sweeps, ...] NumPy arrays
+    record: Any  # SweepRecord of NumPy arrays [num_sweeps, ...], None if empty
     faults: Faults | None = None
     error: BaseException | None = None
 
@@ -100,9 +100,7 @@ class GraphBlock:
             position, log_prob, record = self._sweep.step(
                 position, log_prob, seed=sweep_seed, stepper=self._stepper
             )
-            written = (
-                b.write(index, v) for b, v in zip(buffers, record, strict=True)
-            )
+            written = (b.write(index, v) for b, v in zip(buffers, record, strict=True))
             buffers = SweepRecord(*written)
             return index + 1, position, log_prob, buffers, self._stepper.take()
 
@@ -139,11 +137,15 @@ class HostBlock:
     """
 
     capacity = MAX_SWEEPS
-    compile_seconds = 0.0
 
     def __init__(self, sweep: Sweep, space: Space) -> None:
         self._sweep = sweep
         self._stepper = HostStepper(lambda x: (space.log_prob(x), ()))
+
+    @property
+    def compile_seconds(self) -> float:
+        """Seconds spent compiling the kernels' parts so far."""
+        return self._stepper.compile_seconds
 
     def run(self, position, log_prob, *, first: int, count: int, seed: Any) -> Block:
         """Run sweeps; after an error, return the whole ones with the error."""
@@ -163,8 +165,8 @@ class HostBlock:
                 break
             records.append([tensor.numpy() for tensor in record])
         stacked = [np.stack(column) for column in zip(*records, strict=True)]
-        record = SweepRecord(*stacked) if stacked else None
-        return Block(position.numpy(), log_prob.numpy(), record, None, error)
+        joined = SweepRecord(*stacked) if stacked else None
+        return Block(position.numpy(), log_prob.numpy(), joined, None, error)
 
 
 def make_block(sweep: Sweep, space: Space, *, num_chains: int) -> Any:

@@ -35,7 +35,7 @@ def place(device: str) -> Iterator[str]:
     if device == "gpu" and not gpus:
         raise ConfigurationError(
             '`device="gpu"` needs a GPU that TensorFlow sees; it sees none. Install '
-            "`flowmc-tf[gpu]`, or use device=\"auto\"."
+            '`flowmc-tf[gpu]`, or use device="auto".'
         )
     chosen = gpus[0].name if gpus and device != "cpu" else "/CPU:0"
     was_enabled = tf.config.experimental.tensor_float_32_execution_enabled()

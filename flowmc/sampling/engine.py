@@ -83,8 +83,8 @@ class Engine:
         state = spend(state, started, runner.compile_seconds - compiled)
         if block.faults is not None:
             made = len(block.record.position) * sweep.num_draws * self.num_chains
-            self.space.target.count(made)
             rejected = raise_faults(block.faults, self.space)
+            self.space.target.count(made, num_nan=rejected)
             state = replace(state, num_bad_values=state.num_bad_values + rejected)
         return block, state
 

@@ -151,7 +151,12 @@ class Learner:
 
     def _choose(self, history: History) -> str:
         """Let the better map on held-out draws rule; ties go to the affine one."""
-        gain = history.baseline_loss - history.best_loss
+        baseline = (
+            history.best_loss
+            if history.baseline_loss is None
+            else history.baseline_loss
+        )
+        gain = baseline - history.best_loss
         self.rules = "network" if gain > MIN_GAIN else "affine"
         better = "beats" if gain > MIN_GAIN else "does not beat"
         return f"{self.network.name} {better} the affine map, by {gain:+.3f} nats"

@@ -1,4 +1,4 @@
-"""Frozen production: the same exact transition, over and over; only this is reported."""
+"""Frozen production: one exact transition, over and over; only this is reported."""
 
 __all__ = ["is_enough", "produce"]
 

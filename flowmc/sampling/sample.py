@@ -102,7 +102,9 @@ def sample(
             seed=root_seed(seed),
             progress=bar if progress else False,
         )
-        budget = Budget(num_draws, target_ess, max_evaluations, max_seconds, should_stop)
+        budget = Budget(
+            num_draws, target_ess, max_evaluations, max_seconds, should_stop
+        )
         identity = {**config, "target": target.fingerprint()} if checkpoint else {}
         # A longer or shorter run of the same chains is the same run.
         identity.pop("num_draws", None)
@@ -113,9 +115,7 @@ def sample(
         )
         reasons += _reasons_of_start(space, initial)
         wanted = None if target_ess or max_seconds else num_draws
-        return assemble(
-            engine, state, num_draws=wanted, config=config, reasons=reasons
-        )
+        return assemble(engine, state, num_draws=wanted, config=config, reasons=reasons)
 
 
 def _check(target, num_draws, num_chains, kernel, resume, checkpoint) -> None:

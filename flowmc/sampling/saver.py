@@ -8,6 +8,7 @@ from os import PathLike
 from typing import Any
 
 from flowmc.results.checkpoint import check_match, load_checkpoint, save_checkpoint
+from flowmc.results.files import MissingFileError
 from flowmc.sampling.state import RunState, state_from_checkpoint, state_to_checkpoint
 
 INTERVAL_SECONDS = 15.0
@@ -38,6 +39,8 @@ class Saver:
             CheckpointCorruptError: It is damaged, and so is the one before it.
             CheckpointMismatchError: It belongs to another run; says what changed.
         """
+        if self._path is None:
+            raise MissingFileError("No checkpoint was asked for: pass `checkpoint`.")
         arrays, meta = load_checkpoint(self._path)
         check_match(meta["identity"], self._identity)
         return state_from_checkpoint(arrays, meta)

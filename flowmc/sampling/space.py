@@ -35,6 +35,11 @@ class Space:
             self.transform.forward_and_log_det,
             input_signature=[tf.TensorSpec([None, self.event_size], tf.float64)],
         )
+        # Present on graph targets only; host targets never ask for them.
+        graph_fn: Any = target.graph_log_prob_fn
+        prior_fn: Any = target.graph_log_prior_fn
+        self._graph_pullback = pullback(graph_fn, self.transform)
+        self._graph_prior_pullback = pullback(prior_fn, self.transform)
         self.is_bounded = bool(np.isfinite(np.asarray(target.bounds, float)).all())
 
     @property
@@ -53,7 +58,7 @@ class Space:
 
     def graph_log_prob(self, x: Any) -> tf.Tensor:
         """Log-density of `x` inside compiled code (graph targets)."""
-        return pullback(self.target.graph_log_prob_fn, self.transform)(x)
+        return self._graph_pullback(x)
 
     def log_prob(self, x: np.ndarray) -> np.ndarray:
         """Log-density of `x` `[n, D]` on the host, counted and guarded."""
@@ -63,7 +68,7 @@ class Space:
     def graph_log_reference(self, x: Any) -> tf.Tensor:
         """Normalized log-density of the reference inside compiled code."""
         if self.target.has_prior:
-            return pullback(self.target.graph_log_prior_fn, self.transform)(x)
+            return self._graph_prior_pullback(x)
         if self.is_bounded:
             return self._uniform_log_prob(self.transform.forward_and_log_det(x)[1])
         unit = tf.reduce_sum(tf.square(x / DEFAULT_REFERENCE_SCALE), axis=-1)

@@ -1,4 +1,4 @@
-"""The first phase: chains at positions that the user gave, or annealed to the target."""
+"""The first phase: chains at given positions, or annealed to the target."""
 
 __all__ = ["StartPhase"]
 

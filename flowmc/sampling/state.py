@@ -12,6 +12,7 @@ __all__ = [
     "state_to_checkpoint",
 ]
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -44,8 +45,8 @@ class RunState:
     phase: str = "anneal"
     unit: int = 0  # units finished in this phase
     window: int = 0
-    position: np.ndarray | None = None  # [num_chains, D]; particles while annealing
-    log_prob: np.ndarray | None = None
+    position: Any = None  # [num_chains, D]; the particles while annealing
+    log_prob: Any = None  # [num_chains]
     scalars: Mapping[str, float] = field(default_factory=dict)
     learned: Mapping[str, np.ndarray] = field(default_factory=dict)
     warmup: tuple[DrawChunk, ...] = ()
@@ -66,25 +67,27 @@ class RunState:
         return replace(self, seconds={**self.seconds, kind: total})
 
 
-def join_chunks(chunks: tuple[DrawChunk, ...]) -> DrawChunk | None:
-    """Concatenate chunks in order."""
-    if not chunks:
-        return None
+def join_chunks(chunks: tuple[DrawChunk, ...]) -> DrawChunk:
+    """Concatenate one or more chunks in order."""
     names = [item.name for item in fields(DrawChunk)]
     columns = ([getattr(chunk, name) for chunk in chunks] for name in names)
     return DrawChunk(*(np.concatenate(column) for column in columns))
 
 
-def state_to_checkpoint(state: RunState) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+def state_to_checkpoint(
+    state: RunState,
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Return the state as arrays and JSON values."""
     joined = replace(state, warmup=_one(state.warmup), draws=_one(state.draws))
     arrays: dict[str, np.ndarray] = {}
-    return arrays, {"state": pack(joined, arrays=arrays, name="state")}
+    document = pack(joined, arrays=arrays, name="state")
+    # As text: the references to arrays inside are this module's affair alone.
+    return arrays, {"state": json.dumps(document)}
 
 
 def state_from_checkpoint(arrays: Mapping[str, np.ndarray], meta: Mapping) -> RunState:
     """Rebuild the state of `state_to_checkpoint`."""
-    values = unpack(meta["state"], arrays=arrays)
+    values = unpack(json.loads(meta["state"]), arrays=arrays)
     values["warmup"] = tuple(DrawChunk(**chunk) for chunk in values["warmup"])
     values["draws"] = tuple(DrawChunk(**chunk) for chunk in values["draws"])
     values["history"] = tuple(_window(window) for window in values["history"])
@@ -92,8 +95,7 @@ def state_from_checkpoint(arrays: Mapping[str, np.ndarray], meta: Mapping) -> Ru
 
 
 def _one(chunks: tuple[DrawChunk, ...]) -> tuple[DrawChunk, ...]:
-    joined = join_chunks(chunks)
-    return () if joined is None else (joined,)
+    return (join_chunks(chunks),) if chunks else ()
 
 
 def _window(values: dict[str, Any]) -> WindowRecord:
@@ -101,4 +103,6 @@ def _window(values: dict[str, Any]) -> WindowRecord:
     if training is not None:
         training["events"] = tuple(training["events"])
         training = History(**training)
-    return WindowRecord(**{**values, "notes": tuple(values["notes"])}, training=training)
+    return WindowRecord(
+        **{**values, "notes": tuple(values["notes"])}, training=training
+    )

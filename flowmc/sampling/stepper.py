@@ -7,6 +7,7 @@ compiles the kernel's own parts and calls Python in between.
 
 __all__ = ["Faults", "GraphStepper", "HostStepper", "no_faults"]
 
+import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -56,7 +57,7 @@ class GraphStepper:
 
     def __init__(self, log_prob_fn: GraphLogProb) -> None:
         self._log_prob_fn = log_prob_fn
-        self._faults: Faults | None = None
+        self._faults: Any = None  # Faults, while a loop body is traced
 
     def __call__(self, kernel: Kernel, state: Any, *, seed: Seed) -> tuple:
         """Take one step of `kernel`."""
@@ -66,7 +67,9 @@ class GraphStepper:
         """Build the kernel's state."""
         return kernel.init(position, log_prob, payload=payload)
 
-    def repeat(self, kernel: Kernel, state: Any, *, num_steps: int, seed: Seed) -> tuple:
+    def repeat(
+        self, kernel: Kernel, state: Any, *, num_steps: int, seed: Seed
+    ) -> tuple:
         """Take several steps in a compiled loop; return the state and the `Steps`."""
         outer, blank = self.take(), state.position
         kinds = Steps(blank, state.log_prob, tf.zeros(blank.shape[:1], tf.bool))
@@ -119,30 +122,43 @@ class HostStepper:
     def __init__(self, log_prob_fn: HostLogProb) -> None:
         self._log_prob_fn = log_prob_fn
         self._programs: dict[int, _Programs] = {}
+        self.compile_seconds = 0.0
 
     def init(self, kernel: Kernel, position: Any, log_prob: Any, payload: Any = ()):
         """Build the kernel's state."""
-        return self._programs_of(kernel).init(position, log_prob, payload)
+        init = self._programs_of(kernel).init
+        return self._timed(init, position, log_prob, payload)
 
     def __call__(self, kernel: Kernel, state: Any, *, seed: Seed) -> tuple:
         """Take one step of `kernel`."""
         propose, complete = self._programs_of(kernel)[:2]
         propose_seed, seed = split(seed, n=2)
-        outcome = propose(state, propose_seed)
+        outcome = self._timed(propose, state, propose_seed)
         while isinstance(outcome, _Pending):
             complete_seed, seed = split(seed, n=2)
             log_prob, payload = self._log_prob_fn(outcome.points.numpy())
             answer = Evaluation(tf.constant(log_prob, tf.float64), None, payload)
-            outcome = complete(outcome.carry, answer, complete_seed)
+            outcome = self._timed(complete, outcome.carry, answer, complete_seed)
         return outcome
 
-    def repeat(self, kernel: Kernel, state: Any, *, num_steps: int, seed: Seed) -> tuple:
+    def repeat(
+        self, kernel: Kernel, state: Any, *, num_steps: int, seed: Seed
+    ) -> tuple:
         """Take several steps one after the other; return the state and the `Steps`."""
         rows = []
         for index in range(num_steps):
             state, info = self(kernel, state, seed=fold_in_step(seed, index))
             rows.append((state.position, state.log_prob, info.is_accepted))
         return state, Steps(*(tf.stack(column) for column in zip(*rows, strict=True)))
+
+    def _timed(self, program: Any, *arguments: Any) -> Any:
+        """Call a program; the time of a call that traced it was spent on compiling."""
+        traces = program.experimental_get_tracing_count()
+        started = time.perf_counter()
+        outcome = program(*arguments)
+        if program.experimental_get_tracing_count() > traces:
+            self.compile_seconds += time.perf_counter() - started
+        return outcome
 
     def _programs_of(self, kernel: Kernel) -> "_Programs":
         if id(kernel) not in self._programs:
@@ -160,9 +176,9 @@ class _Pending(NamedTuple):
 class _Programs(NamedTuple):
     """A kernel's compiled parts; the kernel is kept so that its id stays its own."""
 
-    propose: Callable
-    complete: Callable
-    init: Callable
+    propose: Any
+    complete: Any
+    init: Any
     kernel: Kernel
 
 

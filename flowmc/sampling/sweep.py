@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from flowmc.core.seeds import split
-from flowmc.core.types import Array, Kernel, Seed
+from flowmc.core.types import Array, Seed
 from flowmc.kernels.independence import Independence
 
 LOCAL, JUMP = 0, 1
@@ -38,7 +38,7 @@ class Sweep:
         num_local: Local steps before each block of jumps, at least 1.
     """
 
-    def __init__(self, local: Kernel, jump: Independence, *, num_local: int) -> None:
+    def __init__(self, local: Any, jump: Independence, *, num_local: int) -> None:
         self.local = local
         self.jump = jump
         self.num_local = num_local

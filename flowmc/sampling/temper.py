@@ -22,7 +22,9 @@ def effective_sample_size(log_weight: np.ndarray) -> float:
     return float(np.exp(2.0 * logsumexp(log_weight) - logsumexp(2.0 * log_weight)))
 
 
-def next_temperature(log_ratio: np.ndarray, *, current: float, fraction: float) -> float:
+def next_temperature(
+    log_ratio: np.ndarray, *, current: float, fraction: float
+) -> float:
     """Return the next `b` in `(current, 1]`.
 
     Args:
@@ -55,4 +57,6 @@ def systematic_resample(
     weight = np.exp(log_weight - logsumexp(log_weight))
     grid = (np.arange(n) + random.uniform()) / n
     edges = np.cumsum(weight)
-    return np.searchsorted(edges / edges[-1], grid, side="right").clip(0, len(weight) - 1)
+    return np.searchsorted(edges / edges[-1], grid, side="right").clip(
+        0, len(weight) - 1
+    )

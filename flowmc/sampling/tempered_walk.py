@@ -96,13 +96,16 @@ class HostTemperedWalk:
         space: A host target in `x`.
     """
 
-    compile_seconds = 0.0
-
     def __init__(self, kernel: Kernel, space: Space) -> None:
         self._kernel = kernel
         self._space = space
         self._beta = 1.0
         self._stepper = HostStepper(self._tempered)
+
+    @property
+    def compile_seconds(self) -> float:
+        """Seconds spent compiling the kernel's parts so far."""
+        return self._stepper.compile_seconds
 
     def run(self, x, log_prob, *, inverse_temperature, num_steps, seed) -> Moved:
         """Move particles `[n, D]`."""

@@ -20,7 +20,9 @@ KERNEL_NAMES = ("local", "jump")
 STEP_LIMITS = (1e-3, 20.0)
 
 
-def adapt_step_size(step_size: float, acceptance: float, *, target: float, count: int):
+def adapt_step_size(
+    step_size: float, acceptance: float, *, target: float, count: float
+) -> float:
     """Return the next step size: Robbins-Monro on its logarithm.
 
     Args:
@@ -50,7 +52,9 @@ def collect(record: SweepRecord, sweep: Sweep, *, window: int) -> DrawChunk:
     )
 
 
-def acceptance_by_kernel(chunks: tuple[DrawChunk, ...], window: int) -> dict[str, float]:
+def acceptance_by_kernel(
+    chunks: tuple[DrawChunk, ...], window: int
+) -> dict[str, float]:
     """Return the mean acceptance of each kernel in one window."""
     rates = {}
     for kernel, name in ((LOCAL, KERNEL_NAMES[LOCAL]), (JUMP, KERNEL_NAMES[JUMP])):

@@ -29,10 +29,16 @@ class Adam(tf.Module):
         self._variables = list(variables)
         self._clip_norm = clip_norm
         self._count = tf.Variable(0, trainable=False, dtype=tf.int64)
-        self._first = [tf.Variable(tf.zeros_like(v), trainable=False) for v in variables]
-        self._second = [tf.Variable(tf.zeros_like(v), trainable=False) for v in variables]
+        self._first = [
+            tf.Variable(tf.zeros_like(v), trainable=False) for v in variables
+        ]
+        self._second = [
+            tf.Variable(tf.zeros_like(v), trainable=False) for v in variables
+        ]
 
-    def apply(self, gradients: Sequence[tf.Tensor], *, learning_rate: tf.Tensor) -> None:
+    def apply(
+        self, gradients: Sequence[tf.Tensor], *, learning_rate: tf.Tensor
+    ) -> None:
         """Take one step; called while the compiled loop is traced."""
         clipped, _ = tf.clip_by_global_norm(gradients, self._clip_norm)
         self._count.assign_add(1)

@@ -17,7 +17,7 @@ MINIMUM_DRAWS = 2
 
 
 class PaddedDraws(NamedTuple):
-    """Draws `[capacity, D]`, weights `[capacity]` (0 in the padding), and their count."""
+    """Draws `[capacity, D]`, weights `[capacity]` (0 in the padding), their count."""
 
     x: tf.Tensor
     weight: tf.Tensor
@@ -86,7 +86,12 @@ def _checked(draws, weights, event_size) -> tuple[np.ndarray, np.ndarray]:
             f"`draws` must have at least {MINIMUM_DRAWS} rows; got {len(x)}."
         )
     w = np.ones(len(x)) if weights is None else np.asarray(weights, dtype=np.float64)
-    if w.shape != (len(x),) or not np.isfinite(w).all() or (w < 0).any() or w.sum() <= 0:
+    if (
+        w.shape != (len(x),)
+        or not np.isfinite(w).all()
+        or (w < 0).any()
+        or w.sum() <= 0
+    ):
         raise TrainingError(
             f"`weights` must be {len(x)} finite non-negative numbers with a positive "
             f"sum; got shape {list(w.shape)}."

@@ -56,7 +56,9 @@ class BestWeights:
 
     def history(self, *, baseline_loss, notes, seconds) -> History:
         """Return the record of the fit."""
-        steps, train, held = (np.array(column) for column in zip(*self._records, strict=True))
+        steps, train, held = (
+            np.array(column) for column in zip(*self._records, strict=True)
+        )
         return History(
             steps=steps,
             train_loss=train,

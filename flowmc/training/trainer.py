@@ -1,8 +1,8 @@
 """The compiled step loop: many optimizer steps and one held-out loss per call.
 
 One XLA program gathers mini-batches, differentiates, clips and steps, with Adam's
-moments as its own state; Python sees only a loss every hundred steps.  A `Trainer` lives
-as long as its model, so that refits neither retrace nor forget the moments.
+moments as its own state; Python sees only a loss every hundred steps.  A `Trainer`
+lives as long as its model, so that refits neither retrace nor forget the moments.
 """
 
 __all__ = ["Segment", "Trainer"]
@@ -57,7 +57,7 @@ class Trainer:
         )
 
     def run(self, data: TrainingData, segment: Segment, *, seed: Any) -> tuple:
-        """Take the segment's steps; return `(train_loss, validation_loss)` as floats."""
+        """Take the segment's steps; return training and held-out loss as floats."""
         train_loss, validation_loss = self._compiled(
             data,
             tf.constant(segment.first_step),

@@ -85,13 +85,13 @@ def _em_step(
     degrees_of_freedom: float,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the next location and scatter; distant draws count little."""
-    size = values.shape[1]
     residuals = values - location
     distance = np.sum(np.linalg.solve(factor, residuals.T) ** 2, axis=0)
-    pull = weights * (degrees_of_freedom + size) / (degrees_of_freedom + distance)
+    pull = weights / (degrees_of_freedom + distance)
     location = pull @ values / pull.sum()
     residuals = values - location
-    # Dividing by the sum of the pulls, not of the weights, is the accelerated step.
+    # Dividing by the sum of the pulls is the accelerated step: the factor nu + D of
+    # the usual one cancels, and the fixed point is the same.
     scatter = (residuals.T * pull) @ residuals / pull.sum()
     variance = np.diag(scatter)
     floor = np.where(variance > 0.0, SMALLEST_VARIANCE, 1.0)

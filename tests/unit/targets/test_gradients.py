@@ -73,6 +73,23 @@ def test_xla_gradients_do_not_catch_nan_from_outside_the_support(target):
     np.testing.assert_array_equal(result[2:], np.zeros((2, 3)))
 
 
+def test_bounds_alone_keep_gradients_clean():
+    target = Target(
+        lambda x: tf.reduce_sum(tf.sqrt(x) + tf.math.log(x), axis=-1),
+        bounds={"a": (0.0, np.inf), "b": (0.0, 4.0)},
+    )
+    theta = tf.constant(
+        [[1.0, 0.25], [-1.0, 0.25], [1.0, -3.0], [np.nan, 1.0]], tf.float64
+    )
+    shift = tf.zeros_like(theta)
+    with tf.GradientTape() as tape:
+        tape.watch(shift)
+        value = target.graph_log_prob_fn(theta + shift)
+    gradient = tape.gradient(value, shift).numpy()
+    np.testing.assert_allclose(gradient[0], [1.5, 5.0])
+    np.testing.assert_array_equal(gradient[1:], np.zeros((3, 2)))
+
+
 def test_supports_that_depend_on_other_parameters():
     joint = tfd.JointDistributionNamed(
         {
