@@ -100,7 +100,7 @@ def _add_note(figure: Any, posterior: Posterior, draws: np.ndarray, ranges: list
     lines = [
         f"{len(draws):,} draws, chains: {posterior.num_chains}",
         f"verdict: {verdict}",
-        f"axes: central {100 * CENTRAL_SHARE:.1f} % of each parameter",
+        f"axes: at most the central {100 * CENTRAL_SHARE:.1f} % of each parameter",
         f"({outside:,} draws lie beyond)",
         "dashed: 16, 50 and 84 % quantiles",
     ]

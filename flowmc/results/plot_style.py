@@ -30,6 +30,7 @@ ACCENT = "#0b6e99"
 # Distinct for colour-blind readers too (after Okabe and Ito).
 PALETTE = ("#0b6e99", "#d55e00", "#009e73", "#b5579d", "#c69214", "#56b4e9")
 CENTRAL_SHARE = 0.999
+BODY_TAIL, BODY_REACH = 0.005, 0.6  # axes end this far, in widths, beyond the body
 _DPI = 150
 _SETTINGS: dict[Any, Any] = {
     "axes.edgecolor": INK,
@@ -94,7 +95,12 @@ def central_range(
     if not finite.size:
         return (0.0, 1.0)
     tail = 0.5 * (1.0 - share)
-    low, high = (float(q) for q in np.quantile(finite, [tail, 1.0 - tail]))
+    levels = [tail, BODY_TAIL, 1.0 - BODY_TAIL, 1.0 - tail]
+    low, body_low, body_high, high = (float(q) for q in np.quantile(finite, levels))
+    # A long plateau of hardly any mass would squeeze all the rest into a line.
+    reach = BODY_REACH * (body_high - body_low)
+    if reach > 0.0:
+        low, high = max(low, body_low - reach), min(high, body_high + reach)
     margin = 0.5 * max(abs(low), 1.0) if high - low <= 1e-12 * abs(low) else 0.0
     return (low - margin, high + margin)
 
