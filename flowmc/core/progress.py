@@ -73,8 +73,10 @@ class BarProgress:
         self._bar.refresh()
 
     def close(self) -> None:
-        """Close the bar in view."""
+        """Close the bar in view; only a finished one stays on the screen."""
         if self._bar is not None:
+            # Phases that alternate, such as sampling and training, share one line.
+            self._bar.leave = self._bar.n >= self._bar.total
             self._bar.close()
             self._bar = None
 

@@ -45,45 +45,66 @@ def generator(seed: Any) -> np.random.Generator:
 
 
 def split(seed: Any, *, n: int) -> list[Any]:
-    """Split a seed inside compiled or eager TensorFlow code into `n` seeds."""
-    return [_mix(seed, label) for label in range(1, n + 1)]
+    """Split a seed into `n` seeds: NumPy pairs of a NumPy pair, else tensors."""
+    mix = _mix_array if isinstance(seed, np.ndarray) else _mix_tensor
+    return [mix(seed, label) for label in range(1, n + 1)]
 
 
 def fold_in_step(seed: Any, step: Any) -> Any:
-    """Derive the seed of step number `step`, an integer or a tensor."""
+    """Derive the seed of step number `step`, an integer or a tensor.
+
+    Gives a NumPy pair for a NumPy pair and an integer, else a tensor.
+    """
+    if isinstance(seed, np.ndarray) and isinstance(step, int | np.integer):
+        return _mix_array(seed, int(step) + FIRST_STEP)
     import tensorflow as tf
 
-    # Split labels are small and positive; steps are kept apart from them.
-    return _mix(seed, tf.cast(step, tf.uint32) + tf.constant(1 << 16, tf.uint32))
+    return _mix_tensor(seed, tf.cast(step, tf.uint32) + np.uint32(FIRST_STEP))
 
 
-def _mix(seed: Any, label: Any) -> Any:
-    """Hash `(seed, label)` to a new pair with the finalizer of MurmurHash3, crossed.
+# A new pair is the hash of `(seed, label)`: the finalizer of MurmurHash3, crossed.
+# TensorFlow derives seeds with its random generator, which XLA expands to hundreds of
+# operations each time; a run's programs would spend most of their compilation on it.
+# The pair only keys the counter-based generator, which does the real mixing.
+FIRST_STEP = 1 << 16  # labels of `split` are smaller: the two never meet
+_LABEL, _CROSS = 0x9E3779B9, 0xC2B2AE3D
+_ROUNDS = ((16, 0x85EBCA6B), (13, 0xC2B2AE35))
+_WORD = 0xFFFFFFFF
 
-    TensorFlow derives seeds with its random generator, which XLA expands to hundreds of
-    operations each time; a run's programs would spend most of their compilation on it.
-    The pair only keys the counter-based generator, which does the real mixing.
-    """
+
+def _mix_array(seed: np.ndarray, label: int) -> np.ndarray:
+    first, second = (int(word) & _WORD for word in seed)
+    first = _finalize_word(first ^ (label * _LABEL & _WORD))
+    second = _finalize_word((second + first) & _WORD)
+    first = _finalize_word(first ^ (second * _CROSS & _WORD))
+    return np.array([first, second], np.uint32).view(np.int32)
+
+
+def _finalize_word(word: int) -> int:
+    for distance, factor in _ROUNDS:
+        word = (word ^ (word >> distance)) * factor & _WORD
+    return word ^ (word >> 16)
+
+
+def _mix_tensor(seed: Any, label: Any) -> Any:
     import tensorflow as tf
 
     pair = tf.bitcast(tf.convert_to_tensor(seed, tf.int32), tf.uint32)
     first, second = tf.unstack(pair)
     label = tf.cast(label, tf.uint32)
-    first = _finalize(first ^ (label * tf.constant(0x9E3779B9, tf.uint32)))
-    second = _finalize(second + first)
-    first = _finalize(first ^ (second * tf.constant(0xC2B2AE3D, tf.uint32)))
+    first = _finalize_tensor(first ^ (label * np.uint32(_LABEL)))
+    second = _finalize_tensor(second + first)
+    first = _finalize_tensor(first ^ (second * np.uint32(_CROSS)))
     return tf.bitcast(tf.stack([first, second]), tf.int32)
 
 
-def _finalize(word: Any) -> Any:
-    """MurmurHash3's finalizer, a bijection of 32-bit words."""
+def _finalize_tensor(word: Any) -> Any:
     import tensorflow as tf
 
     shift = tf.bitwise.right_shift
-    for distance, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
-        word ^= shift(word, tf.constant(distance, tf.uint32))
-        word *= tf.constant(factor, tf.uint32)
-    return word ^ shift(word, tf.constant(16, tf.uint32))
+    for distance, factor in _ROUNDS:
+        word = (word ^ shift(word, np.uint32(distance))) * np.uint32(factor)
+    return word ^ shift(word, np.uint32(16))
 
 
 def _hash_pair(text: str) -> np.ndarray:

@@ -52,11 +52,16 @@ class Evaluation(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """What a loss sees of one mini-batch."""
+    """What a loss sees of one mini-batch.
+
+    A loss that draws its own points from the model takes from `x` only their number.
+    """
 
     x: Array  # [b, D]
     weight: Array  # [b], mean 1
     gradient: Array | None = None  # [b, D], of the target's log-density
+    scale_tril: Array | None = None  # [D, D], of the draws: what whitened units are
+    target_log_prob_fn: LogProbFn | None = None  # [n, D] -> [n], in TensorFlow
 
 
 @runtime_checkable
@@ -106,7 +111,11 @@ class Trainable(Protocol):
 
 
 class Loss(Protocol):
-    """A training objective; smaller is better."""
+    """A training objective; smaller is better.
+
+    It is a plain function. One that needs more than draws says so in its attribute
+    `needs`: "draws" (the default), "gradient" or "target".
+    """
 
     def __call__(self, model: Any, batch: Batch, *, seed: Seed) -> Array:
         """Return the scalar loss of `batch`."""

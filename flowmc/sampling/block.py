@@ -150,7 +150,6 @@ class HostBlock:
     def run(self, position, log_prob, *, first: int, count: int, seed: Any) -> Block:
         """Run sweeps; after an error, return the whole ones with the error."""
         records, error = [], None
-        seed = tf.constant(seed)
         position, log_prob = tf.constant(position), tf.constant(log_prob)
         for index in range(first, first + min(count, self.capacity)):
             try:

@@ -114,7 +114,7 @@ class HostTemperedWalk:
         state = self._stepper.init(
             self._kernel, tf.constant(x), tf.constant(tempered), tf.constant(log_prob)
         )
-        seed, accepted = tf.constant(seed), 0.0
+        accepted = 0.0
         for index in range(num_steps):
             step_seed = fold_in_step(seed, index)
             state, info = self._stepper(self._kernel, state, seed=step_seed)
