@@ -18,6 +18,8 @@ from flowmc.sampling.space import Space
 from flowmc.sampling.state import DrawChunk, RunState, join_chunks
 from flowmc.sampling.warmup import KERNEL_NAMES
 
+STATS = ("kernel", "is_accepted")
+
 
 def assemble(
     engine: Engine,
@@ -34,12 +36,8 @@ def assemble(
     keep = min(num_draws, len(chunk.position)) if num_draws else len(chunk.position)
     theta, log_prob = _to_theta(space, chunk, keep)
     weighted = _weighted(space, chunk)
-    evidence = importance_evidence(chunk.proposal_log_weight)
-    evidences = {} if evidence is None else {"importance": evidence}
-    stats: dict[str, Any] = {
-        "kernel": chunk.kernel[:keep],
-        "is_accepted": chunk.is_accepted[:keep],
-    }
+    evidences, quoted = _evidence(chunk)
+    stats: dict[str, Any] = {name: getattr(chunk, name)[:keep] for name in STATS}
     diagnostics = compute_diagnostics(
         theta,
         log_prob,
@@ -48,7 +46,7 @@ def assemble(
         **stats,
         kernel_names=KERNEL_NAMES,
         num_bad_values=state.num_bad_values,
-        mode_report=_mode_report(state),
+        mode_report=_mode_report(space, state),
     )
     state = state.spend("sample", time.perf_counter() - started)
     return Posterior(
@@ -63,8 +61,7 @@ def assemble(
         warmup=_warmup(space, state),
         derived=_derived(space, theta),
         stats=stats,
-        log_evidence=None if evidence is None else evidence[0],
-        log_evidence_error=None if evidence is None else evidence[1],
+        **quoted,
         evidence=evidences,
         config=config,
         history=state.history,
@@ -72,6 +69,15 @@ def assemble(
         saved_model=to_saved(engine.learner.model),
         rebuild_model=from_saved,
     )
+
+
+def _evidence(chunk: DrawChunk) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the evidences by method, and the one to quote."""
+    evidence = importance_evidence(chunk.proposal_log_weight)
+    if evidence is None:
+        return {}, {}
+    quoted = dict(zip(("log_evidence", "log_evidence_error"), evidence, strict=True))
+    return {"importance": evidence}, quoted
 
 
 def _cost(space: Space, state: RunState) -> Cost:
@@ -120,11 +126,13 @@ def _derived(space: Space, theta: np.ndarray) -> dict[str, np.ndarray]:
     return {name: np.reshape(value, shape) for name, value in values.items()}
 
 
-def _mode_report(state: RunState) -> dict[str, Any]:
+def _mode_report(space: Space, state: RunState) -> dict[str, Any]:
     start = state.history[0]
+    notes = {"notes": " ".join(space.target.notes)} if space.target.notes else {}
     if start.name != "anneal":
-        return {"search": "none: the chains started at given positions"}
+        return {"search": "none: the chains started at given positions", **notes}
     return {
+        **notes,
         "search": "particles annealed to the target",
         "particles": start.settings["particles"],
         "temperatures": start.settings["levels"],
