@@ -84,7 +84,7 @@ class Learner:
         draws, train = self.replay.draws, self._schedule.train
         needed = train.min_draws_per_parameter * self.replay.event_size
         if self._trainer is None:
-            return None, ["the model is affine: fitted in closed form"]
+            return None, [self._fit_closed_form(draws)]
         if len(np.unique(draws, axis=0)) < needed:
             self.rules = "affine"
             return None, [f"fewer than {needed} distinct draws: the affine map is kept"]
@@ -132,6 +132,13 @@ class Learner:
         self.replay.from_arrays(_part(arrays, "replay"))
         self.rules = "network" if arrays["flags"][0] else "affine"
         self._is_trained = bool(arrays["flags"][1])
+
+    def _fit_closed_form(self, draws: np.ndarray) -> str:
+        """Fit a model without weights to train, such as a Student-t."""
+        if self.network.description != self.affine.description:
+            self.network.fit_whitening(draws)
+            self.rules = "network"
+        return "the model is affine: fitted in closed form"
 
     def _train(self, draws: np.ndarray, window: int, progress: Any) -> History:
         train = self._schedule.train
