@@ -1,6 +1,6 @@
 """Base of every flow family: whitening, layers, base density, exact both ways.
 
-    x = location + scale_tril u,    u = layers(z),    z ~ base
+    x = whitening(u),    u = layers(z),    z ~ base
 
 A family supplies a list of layers; checks, dtypes, caching rules, flattening of batch
 dimensions and the change of variables live here and nowhere else.  Inside, points are
@@ -16,14 +16,14 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from scipy.linalg import solve_triangular
 
 from flowmc.core.checks import check_event_size, check_matrix
 from flowmc.core.errors import ModelError
-from flowmc.models.bases import make_base
+from flowmc.models.circles import Circles
 from flowmc.models.layers import Layer
+from flowmc.models.mixed_base import make_flow_base
 from flowmc.models.views import FlowBijector, flow_distribution
-from flowmc.transforms.whitening import fit_affine
+from flowmc.models.whitening import AffineWhitening
 
 FLOAT = tf.float64
 
@@ -31,6 +31,8 @@ FLOAT = tf.float64
 class Flow(tf.Module):
     """A density on `R^D` that is also an exact map `x <-> z`.
 
+    Circle coordinates, if any, live on [low, high) with the ends joined; the density is
+    that on the box, points may come in any representative, and draws lie inside.
     Subclasses call `__init__` once with their layers and override nothing.
 
     Args:
@@ -39,6 +41,7 @@ class Flow(tf.Module):
         base: "normal" or "student_t".
         options: Keyword arguments that rebuild the model, as plain JSON values.
         name: The family's registered name.
+        circles: The circle coordinates; default none.
     """
 
     def __init__(
@@ -49,23 +52,19 @@ class Flow(tf.Module):
         base: str,
         options: Mapping[str, Any],
         name: str,
+        circles: Circles | None = None,
     ) -> None:
         super().__init__(name=name)
         self.event_size = check_event_size(event_size)
+        self._circles = circles or Circles((), event_size=self.event_size)
         self._layers = list(layers)
-        self._base = make_base(base, event_size=self.event_size)
+        self._base = make_flow_base(base, is_circle=self._circles.is_circle)
+        options = dict(options, base=base)
+        if self._circles:
+            options["periodic"] = self._circles.entries
         # As text: tf.Module would wrap lists and dicts in types of its own.
-        self._options_json = json.dumps(dict(options, base=base), sort_keys=True)
-        self._location = tf.Variable(
-            np.zeros(event_size), trainable=False, dtype=FLOAT, name="location"
-        )
-        self._scale_tril = tf.Variable(
-            np.eye(event_size), trainable=False, dtype=FLOAT, name="scale_tril"
-        )
-        # The inverse is kept too: one matrix product instead of a solve at each call.
-        self._unscale_tril = tf.Variable(
-            np.eye(event_size), trainable=False, dtype=FLOAT, name="unscale_tril"
-        )
+        self._options_json = json.dumps(options, sort_keys=True)
+        self._whitening = AffineWhitening(self._circles)
 
     @classmethod
     def option_names(cls) -> list[str]:
@@ -85,6 +84,16 @@ class Flow(tf.Module):
         }
 
     @property
+    def base_kind(self) -> tuple[str, ...]:
+        """For each coordinate of `z`: "normal" or "circle" (an angle, uniform)."""
+        return tuple("circle" if c else "normal" for c in self._circles.is_circle)
+
+    @property
+    def periodic(self) -> tuple[tuple[int, float, float], ...]:
+        """The circle coordinates of `x` as `(index, low, high)`."""
+        return self._circles.entries
+
+    @property
     def bijector(self) -> FlowBijector:
         """The map `z -> x` as a TFP bijector that sees weight updates."""
         return FlowBijector(self)
@@ -101,18 +110,18 @@ class Flow(tf.Module):
         for layer in self._layers:
             columns, layer_log_det = layer.forward_and_log_det(columns)
             log_det += layer_log_det
-        x = self._location[:, None] + self._scale_tril @ columns
-        return _from_columns(x, log_det + self._affine_log_det(), batch_shape)
+        x = self._whitening.forward(columns)
+        return _from_columns(x, log_det + self._whitening.log_det, batch_shape)
 
     def inverse_and_log_det(self, x: Any) -> tuple[tf.Tensor, tf.Tensor]:
         """Map `x` `[..., D]` to `z`; return `z` and `log|det dz/dx|` `[...]`."""
         columns, batch_shape = self._to_columns(x)
-        columns = self._unscale_tril @ (columns - self._location[:, None])
+        columns = self._whitening.inverse(columns)
         log_det = tf.zeros_like(columns[0])
         for layer in reversed(self._layers):
             columns, layer_log_det = layer.inverse_and_log_det(columns)
             log_det += layer_log_det
-        return _from_columns(columns, log_det - self._affine_log_det(), batch_shape)
+        return _from_columns(columns, log_det - self._whitening.log_det, batch_shape)
 
     def log_prob(self, x: Any) -> tf.Tensor:
         """Return the log-density at `x`: `[..., D] -> [...]`, float64."""
@@ -140,25 +149,17 @@ class Flow(tf.Module):
     def fit_whitening(self, draws: Any, *, weights: Any = None) -> str:
         """Set the affine layer from draws `[n, D]`; return a note, or ""."""
         x = check_matrix(draws, name="draws", event_size=self.event_size)
-        location, scale_tril, note = fit_affine(x, weights)
-        self._location.assign(location)
-        self._scale_tril.assign(scale_tril)
-        identity = np.eye(self.event_size)
-        self._unscale_tril.assign(solve_triangular(scale_tril, identity, lower=True))
-        return note
+        return self._whitening.fit(x, weights)
 
     def whiten(self, x: np.ndarray) -> np.ndarray:
         """Apply the affine layer alone, on the host: `[n, D] -> [n, D]`."""
-        return (x - self._location.numpy()) @ self._unscale_tril.numpy().T
+        return tf.transpose(self._whitening.inverse(tf.transpose(x))).numpy()
 
     def __repr__(self) -> str:
         settings = self.description["options"]
         options = ", ".join(f"{key}={value!r}" for key, value in settings.items())
         size = sum(int(np.prod(v.shape)) for v in self.trainable_variables)
         return f"{self.name}(event_size={self.event_size}, {options}) [{size} weights]"
-
-    def _affine_log_det(self) -> tf.Tensor:
-        return tf.reduce_sum(tf.math.log(tf.linalg.diag_part(self._scale_tril)))
 
     def _to_columns(self, points: Any) -> tuple[tf.Tensor, tf.Tensor]:
         # A fresh tensor: TFP's caches go by tensor identity, blind to new weights.

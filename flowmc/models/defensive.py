@@ -6,7 +6,8 @@ A flow's tails are only as good as its training draws.  The multivariate t bound
 for elliptical tails no heavier than its own.  The axis parts redraw one coordinate from
 a Cauchy while the others follow the t's marginal: they reach half-open plateaus, such
 as the logarithm of an amplitude that the data cannot tell from zero, where the target
-stays finite along one axis and a t in D dimensions has practically no mass.
+stays finite along one axis and a t in D dimensions has practically no mass.  Circle
+coordinates are uniform in the heavy-tailed parts; t and Cauchy take the others.
 
 Reference: Hesterberg (1995), Technometrics 37(2), 185; Owen and Zhou (2000).
 """
@@ -24,6 +25,7 @@ from flowmc.core.errors import ConfigurationError, ModelError
 from flowmc.core.seeds import split
 from flowmc.core.types import DensityModel
 from flowmc.models.bases import root_gamma, student_t_log_prob
+from flowmc.models.circles import Circles
 from flowmc.transforms.student_fit import fit_student
 
 # The Cauchy parts end here, in units of the t's scale: they are to reach plateaus, not
@@ -55,8 +57,15 @@ class DefensiveMixture(tf.Module):
         self.event_size = model.event_size
         self._weight = weight
         self._nu = degrees_of_freedom
-        self._axis_share = axis_share
-        size = self.event_size
+        self._circles = Circles(
+            getattr(model, "periodic", ()), event_size=model.event_size
+        )
+        is_circle = self._circles.is_circle
+        self._line = np.flatnonzero(~is_circle).astype(np.int32)
+        order = np.argsort(np.concatenate([self._line, np.flatnonzero(is_circle)]))
+        self._order = order.astype(np.int32)
+        size = len(self._line)
+        self._axis_share = axis_share if size else 0.0
         self._location = tf.Variable(np.zeros(size), trainable=False, name="location")
         self._scale_tril = tf.Variable(np.eye(size), trainable=False, name="scale_tril")
         self._precision = tf.Variable(np.eye(size), trainable=False, name="precision")
@@ -64,12 +73,18 @@ class DefensiveMixture(tf.Module):
     def fit_tails(self, draws: Any, *, weights: Any = None) -> None:
         """Set the t's location and scatter from draws `[n, D]` (robust, by ECME)."""
         x = check_matrix(draws, name="draws", event_size=self.event_size)
+        x = x[:, self._line]
+        if not x.shape[1]:
+            return
         location, scale_tril, _ = fit_student(x, weights, degrees_of_freedom=self._nu)
         self.set_tails(location, scale_tril)
 
     @property
     def tails(self) -> tuple[np.ndarray, np.ndarray]:
-        """Location `[D]` and triangular scatter factor `[D, D]` of the t."""
+        """Location and triangular scatter factor of the t, `[D]` and `[D, D]`.
+
+        With circle coordinates, D counts the others.
+        """
         return self._location.numpy(), self._scale_tril.numpy()
 
     def set_tails(self, location: np.ndarray, scale_tril: np.ndarray) -> None:
@@ -88,15 +103,18 @@ class DefensiveMixture(tf.Module):
         """Draw `n` points `[n, D]` with their log-densities `[n]`."""
         model_seed, normal_seed, uniform_seed, gamma_seed = split(seed, n=4)
         model_x, model_log_prob = self.model.sample_and_log_prob(n, seed=model_seed)
-        shape = [n, self.event_size]
+        shape = [n, len(self._line)]
         normal = tf.random.stateless_normal(shape, normal_seed, dtype=tf.float64)
         # One call for all uniform numbers: each random op costs compile time.
-        uniform = tf.random.stateless_uniform([4, n], uniform_seed, dtype=tf.float64)
-        part, axis, cauchy, radius = tf.unstack(uniform)
+        num_uniform = 4 + len(self._circles.entries)
+        uniform = tf.random.stateless_uniform(
+            [num_uniform, n], uniform_seed, dtype=tf.float64
+        )
+        part, axis, cauchy, radius, *turns = tf.unstack(uniform)
         from_tail = part < self._weight
         on_axis = part < self._weight * self._axis_share
         tail_x = self._tail(normal, radius, axis, cauchy, on_axis, seed=gamma_seed)
-        x = tf.where(from_tail[:, None], tail_x, model_x)
+        x = tf.where(from_tail[:, None], self._join(tail_x, turns), model_x)
         # Only the points of the tail need another pass through the model, but shapes
         # are fixed in compiled code; draws of the model keep their own density.
         flow_log_prob = tf.where(from_tail, self.model.log_prob(x), model_log_prob)
@@ -114,20 +132,25 @@ class DefensiveMixture(tf.Module):
 
     def _combine(self, model_log_prob: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
         parts = [math.log1p(-self._weight) + _drop_nan(model_log_prob)]
+        if self._circles:
+            x = tf.gather(x, self._line, axis=-1)
         whitened = (x - self._location) @ self._precision
         distance = tf.reduce_sum(whitened * (x - self._location), axis=-1)
         log_det = tf.reduce_sum(tf.math.log(tf.linalg.diag_part(self._scale_tril)))
         if self._axis_share < 1.0:
-            t = student_t_log_prob(distance, self.event_size, self._nu) - log_det
+            t = student_t_log_prob(distance, len(self._line), self._nu) - log_det
             parts.append(math.log(self._weight * (1.0 - self._axis_share)) + t)
         if self._axis_share > 0.0:
             axis = self._axis_log_prob(x, distance, whitened, log_det)
             parts.append(math.log(self._weight * self._axis_share) + axis)
+        # The density of the circles in the heavy-tailed parts; widths are 1 elsewhere.
+        uniform = -np.sum(np.log(self._circles.width))
+        parts = [parts[0], *(part + uniform for part in parts[1:])]
         return tf.reduce_logsumexp(tf.stack(parts, axis=-1), axis=-1)
 
     def _axis_log_prob(self, x, distance, whitened, log_det) -> tf.Tensor:
         """Log of `(1/D) sum_i t(x_-i) Cauchy(x_i)`."""
-        size = self.event_size
+        size = len(self._line)
         diagonal = tf.linalg.diag_part(self._precision)
         # Leaving out coordinate i lowers the squared distance by (P d)_i^2 / P_ii and
         # divides the determinant of the scatter by 1 / P_ii.
@@ -153,10 +176,21 @@ class DefensiveMixture(tf.Module):
         t = self._location + unit @ tf.transpose(self._scale_tril)
         wide = tf.tan(math.atan(AXIS_REACH) * (2.0 * cauchy - 1.0))
         wide = self._location + self._axis_scale() * wide[:, None]
-        size = self.event_size
+        size = len(self._line)
         index = tf.cast(axis * size, tf.int32)
         chosen = tf.one_hot(index, size, on_value=True, off_value=False, dtype=tf.bool)
         return tf.where(on_axis[:, None] & chosen, wide, t)
+
+    def _join(self, line: tf.Tensor, turns: list[tf.Tensor]) -> tf.Tensor:
+        """Put uniform circle coordinates among the ordinary ones."""
+        if not turns:
+            return line
+        circles = [
+            low + (high - low) * turn
+            for (_, low, high), turn in zip(self._circles.entries, turns, strict=True)
+        ]
+        columns = tf.concat([line, tf.stack(circles, axis=-1)], axis=-1)
+        return tf.gather(columns, self._order, axis=-1)
 
 
 def defensive(

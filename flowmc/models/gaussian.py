@@ -8,8 +8,10 @@ __all__ = ["Gaussian"]
 
 from typing import Any
 
+from flowmc.core.checks import check_event_size
 from flowmc.core.registry import MODELS
 from flowmc.models.base import Flow
+from flowmc.models.circles import Circles, refuse_circles
 
 
 @MODELS.register("gaussian")
@@ -19,8 +21,19 @@ class Gaussian(Flow):
     Args:
         event_size: Number of parameters, `D`.
         base: "normal" or "student_t".
+        periodic: Must be empty; the spline families take circle coordinates.
         seed: Accepted for uniformity; nothing here is random.
     """
 
-    def __init__(self, event_size: int, *, base: str = "normal", seed: Any = 0) -> None:
-        super().__init__(event_size, layers=[], base=base, options={}, name="gaussian")
+    def __init__(
+        self,
+        event_size: int,
+        *,
+        base: str = "normal",
+        periodic: Any = (),
+        seed: Any = 0,
+    ) -> None:
+        size = check_event_size(event_size)
+        circles = Circles(periodic, event_size=size)
+        refuse_circles(circles, family="gaussian")
+        super().__init__(size, layers=[], base=base, options={}, name="gaussian")

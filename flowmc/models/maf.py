@@ -6,18 +6,18 @@ incremental inverse makes drawing about as cheap as scoring.
 Reference: Papamakarios, Pavlakou and Murray (2017), arXiv:1705.07057.
 """
 
-__all__ = ["MaskedAutoregressiveFlow"]
+__all__ = ["MaskedAutoregressiveFlow", "default_hidden_units"]
 
 from collections.abc import Sequence
 from typing import Any
 
-from flowmc.core.checks import check_event_size, check_positive_integer
+from flowmc.core.checks import check_event_size
 from flowmc.core.registry import MODELS
-from flowmc.core.seeds import fold_in
-from flowmc.models.autoregressive import AffineAutoregressive
+from flowmc.models.autoregressive import stack_autoregressive
 from flowmc.models.base import Flow
-from flowmc.models.layers import Layer, Reverse
-from flowmc.models.networks import MaskedNetwork
+from flowmc.models.circles import Circles, refuse_circles
+from flowmc.models.scalar_maps import AffineMap
+from flowmc.models.sizes import choose_sizes, default_hidden_units
 
 
 @MODELS.register("maf")
@@ -28,11 +28,14 @@ class MaskedAutoregressiveFlow(Flow):
 
     Args:
         event_size: Number of parameters, `D`.
-        num_layers: Number of autoregressive layers.
-        hidden_units: Width of each hidden layer; default from `D`.
+        num_layers: Number of autoregressive layers; default from `D` and `num_draws`.
+        hidden_units: Width of each hidden layer; default likewise.
         max_log_scale: Bound on `|log_scale|` of each layer.
-        base: "normal" or "student_t".
+        periodic: Circle coordinates: indices (on [-pi, pi)) or `{index: (low, high)}`;
+            affine maps can only rotate them, so prefer splines where they matter.
+        base: "normal" or "student_t", of the ordinary coordinates.
         dtype: Float type of the networks; densities are float64 always.
+        num_draws: About how many draws it will be fitted to; sets default sizes.
         seed: Seed of the initial weights.
 
     Example:
@@ -45,42 +48,36 @@ class MaskedAutoregressiveFlow(Flow):
         self,
         event_size: int,
         *,
-        num_layers: int = 5,
+        num_layers: int | None = None,
         hidden_units: Sequence[int] | None = None,
         max_log_scale: float = 3.0,
+        periodic: Any = (),
         base: str = "normal",
         dtype: str = "float64",
+        num_draws: int | None = None,
         seed: Any = 0,
     ) -> None:
         size = check_event_size(event_size)
-        check_positive_integer(num_layers, name="num_layers")
-        widths = list(hidden_units or default_hidden_units(size))
-        layers: list[Layer] = []
-        for index in range(num_layers):
-            network = MaskedNetwork(
-                size,
-                num_params=2,
-                hidden_units=widths,
-                seed=fold_in(seed, "maf", index),
-                dtype=dtype,
-            )
-            layers += [
-                AffineAutoregressive(network, max_log_scale=max_log_scale),
-                Reverse(),
-            ]
-        options = {
-            "num_layers": num_layers,
-            "hidden_units": widths,
-            "max_log_scale": max_log_scale,
-            "dtype": dtype,
-        }
-        # A reversal after the last layer would only relabel its coordinates.
-        super().__init__(
-            size, layers=layers[:-1], base=base, options=options, name="maf"
+        circles = Circles(periodic, event_size=size)
+        refuse_circles(circles, family="maf", only_if_all=True)
+        sizes = choose_sizes(
+            size,
+            kind="affine",
+            num_layers=num_layers,
+            hidden_units=hidden_units,
+            num_draws=num_draws,
+            dtype=dtype,
         )
-
-
-def default_hidden_units(event_size: int) -> list[int]:
-    """Return two layers of width about 3 D, between 32 and 128."""
-    width = int(min(128, max(32, 3 * event_size)))
-    return [width, width]
+        scalar_map = AffineMap(max_log_scale)
+        layers = stack_autoregressive(
+            scalar_map, sizes=sizes, is_circle=circles.is_circle, seed=seed
+        )
+        options = {**sizes._asdict(), "max_log_scale": float(max_log_scale)}
+        super().__init__(
+            size,
+            layers=layers,
+            base=base,
+            options=options,
+            name="maf",
+            circles=circles,
+        )

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from flowmc.core.errors import CheckpointMismatchError
+from flowmc.core.errors import CheckpointMismatchError, ConfigurationError
 from flowmc.core.records import SavedModel
 from flowmc.core.registry import MODELS
 from flowmc.results.container import read_container, write_container
@@ -38,6 +38,13 @@ def set_arrays(module: tf.Module, arrays: Mapping[str, np.ndarray]) -> None:
             f"The saved arrays must match the model's variables; they differ in "
             f"{missing[:3]}. Build the model with the options it was saved with."
         )
+    for path, variable in variables.items():
+        if tuple(variable.shape) != np.shape(arrays[path]):
+            raise CheckpointMismatchError(
+                f"The saved arrays must have the model's shapes; `{path}` is "
+                f"{np.shape(arrays[path])} and should be {tuple(variable.shape)}. "
+                "Build the model with the options it was saved with."
+            )
     for path, variable in variables.items():
         variable.assign(arrays[path])
 
@@ -73,7 +80,13 @@ def load_model(path: str | os.PathLike) -> Any:
             this version.
     """
     stored = read_container(path, kind=FILE_KIND)
-    return from_saved(SavedModel(description=stored.document, arrays=stored.arrays))
+    try:
+        return from_saved(SavedModel(stored.document, stored.arrays))
+    except (ConfigurationError, KeyError, TypeError) as error:
+        raise CheckpointMismatchError(
+            f"{str(path)!r} must describe a model that this version of flowmc knows; "
+            f"it does not: {error} Load it with the version that wrote it."
+        ) from error
 
 
 def _variables(module: tf.Module) -> dict[str, tf.Variable]:
