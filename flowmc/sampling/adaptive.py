@@ -54,14 +54,14 @@ def run_adaptive(
                 raise KeyboardInterrupt
             state = loop.advance(state)
             saver.offer(state)
-    except KeyboardInterrupt as interrupt:
-        saver.save(state)
-        raise InterruptedRunError(
-            f"The run was interrupted in its phase `{state.phase}`; {saver.told()}"
-        ) from interrupt
     except PartialBlockError as error:
         saver.save(error.state)
-        raise error.cause from error.cause.__cause__
+        if not isinstance(error.cause, KeyboardInterrupt):
+            raise error.cause from error.cause.__cause__
+        raise _interrupted(error.state, saver) from error.cause
+    except KeyboardInterrupt as interrupt:
+        saver.save(state)
+        raise _interrupted(state, saver) from interrupt
     except Exception:
         saver.save(state)
         raise
@@ -71,6 +71,12 @@ def run_adaptive(
     return state, loop.reasons
 
 
+def _interrupted(state: RunState, saver: Saver) -> InterruptedRunError:
+    return InterruptedRunError(
+        f"The run was interrupted in its phase `{state.phase}`; {saver.told()}"
+    )
+
+
 class _Loop:
     """One run's way through its phases."""
 
@@ -78,6 +84,7 @@ class _Loop:
         self._engine, self._start = engine, start
         self._budget, self._progress = budget, progress
         self._block_size = 1
+        self._before = self._counts()
         self.reasons: list[str] = []
 
     def reopen(self, state: RunState) -> RunState:
@@ -87,11 +94,29 @@ class _Loop:
 
     def advance(self, state: RunState) -> RunState:
         """Do one unit of work and count its evaluations."""
+        self._before = self._counts()
+        try:
+            state = getattr(self, f"_{state.phase}")(state)
+        except PartialBlockError as error:
+            error.state = self._counted(error.state)
+            raise
+        return self._counted(state)
+
+    def _counts(self) -> tuple[int, int]:
+        """Evaluations and rejected bad values so far, of this process."""
         target = self._engine.space.target
-        before = target.num_evaluations
-        state = getattr(self, f"_{state.phase}")(state)
-        spent = target.num_evaluations - before
-        return replace(state, num_log_prob=state.num_log_prob + spent)
+        return target.num_evaluations, target.num_nan + target.num_crashed
+
+    def _counted(self, state: RunState) -> RunState:
+        """Return the state with the present unit's evaluations added."""
+        done, bad = (
+            now - then for now, then in zip(self._counts(), self._before, strict=True)
+        )
+        return replace(
+            state,
+            num_log_prob=state.num_log_prob + done,
+            num_bad_values=state.num_bad_values + bad,
+        )
 
     def _anneal(self, state: RunState) -> RunState:
         state = self._start.advance(state)
@@ -159,7 +184,8 @@ class _Loop:
         sweep = self._engine.block()[0]
         next_cost = sweep.num_draws * self._engine.num_chains
         if not is_enough(state, self._budget):
-            reason = self._budget.exhausted(state.num_log_prob, next_cost=next_cost)
+            num_done = self._counted(state).num_log_prob
+            reason = self._budget.exhausted(num_done, next_cost=next_cost)
             if reason is None:
                 return state
             self.reasons.append(reason)

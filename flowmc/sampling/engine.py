@@ -7,7 +7,6 @@ is in `start`, `warmup` and `production`.
 __all__ = ["Engine", "PartialBlockError"]
 
 import time
-from dataclasses import replace
 from typing import Any
 
 from flowmc import kernels
@@ -85,7 +84,6 @@ class Engine:
             made = len(block.record.position) * sweep.num_draws * self.num_chains
             rejected = raise_faults(block.faults, self.space)
             self.space.target.count(made, num_nan=rejected)
-            state = replace(state, num_bad_values=state.num_bad_values + rejected)
         return block, state
 
     def remember(self, block: Block) -> None:

@@ -39,8 +39,8 @@ class TrainSettings:
     """
 
     max_steps: int = 1500
-    learning_rate: float = 3e-3
-    batch_size: int = 512
+    learning_rate: float = 1e-2
+    batch_size: int = 256
     patience: int = 400
     capacity: int = 8192
     min_draws_per_parameter: int = 50

@@ -54,8 +54,8 @@ class GraphTemperedWalk:
             self.compile_seconds = time.perf_counter() - started
         outputs = self._compiled(x, log_prob, tf.constant(num_steps), seed)
         x, log_prob, accepted, faults = tf.nest.map_structure(np.asarray, outputs)
-        raise_faults(faults, self._space)
-        self._space.target.count(len(x) * num_steps)
+        rejected = raise_faults(faults, self._space)
+        self._space.target.count(len(x) * num_steps, num_nan=rejected)
         return Moved(x, log_prob, float(accepted) / max(num_steps, 1))
 
     def _loop(self, x, log_prob, num_steps, seed) -> tuple:

@@ -1,10 +1,11 @@
-"""Adam with global-norm clipping, written to run inside a compiled loop.
+"""Adam with global-norm clipping and weight decay, to run inside a compiled loop.
 
 Keras optimizers keep Python-side state that does not survive a compiled `while_loop`;
 here the moments are plain variables, so that a whole block of steps is one program and
 a warm restart continues from the same moments.
 
-Reference: Kingma and Ba (2015), arXiv:1412.6980.
+Reference: Kingma and Ba (2015), arXiv:1412.6980; for the decay, Loshchilov and Hutter
+(2019), arXiv:1711.05101.
 """
 
 __all__ = ["Adam"]
@@ -22,12 +23,21 @@ class Adam(tf.Module):
     Args:
         variables: Trainable variables of the model.
         clip_norm: Largest global norm of a gradient.
+        weight_decay: Share of each weight matrix taken off per unit of learning rate;
+            biases and other vectors are left alone.
     """
 
-    def __init__(self, variables: Sequence[tf.Variable], *, clip_norm: float) -> None:
+    def __init__(
+        self,
+        variables: Sequence[tf.Variable],
+        *,
+        clip_norm: float,
+        weight_decay: float = 0.0,
+    ) -> None:
         super().__init__(name="adam")
         self._variables = list(variables)
         self._clip_norm = clip_norm
+        self._weight_decay = weight_decay
         self._count = tf.Variable(0, trainable=False, dtype=tf.int64)
         self._first = [
             tf.Variable(tf.zeros_like(v), trainable=False) for v in variables
@@ -49,8 +59,11 @@ class Adam(tf.Module):
         ):
             first.assign(BETA1 * first + (1.0 - BETA1) * gradient)
             second.assign(BETA2 * second + (1.0 - BETA2) * tf.square(gradient))
-            step = first / (tf.sqrt(second) + EPSILON)
-            variable.assign_sub(tf.cast(rate, variable.dtype) * step)
+            step = tf.cast(rate, variable.dtype) * first / (tf.sqrt(second) + EPSILON)
+            if self._weight_decay and variable.shape.rank > 1:
+                share = tf.cast(self._weight_decay * learning_rate, variable.dtype)
+                step += share * variable
+            variable.assign_sub(step)
 
     def reset(self) -> None:
         """Forget all moments."""

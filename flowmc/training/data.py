@@ -3,7 +3,7 @@
 Compiled programs know shapes; padding keeps one program valid while draws accumulate.
 """
 
-__all__ = ["PaddedDraws", "TrainingData", "prepare_data"]
+__all__ = ["PaddedDraws", "TrainingData", "next_power_of_two", "prepare_data"]
 
 from typing import Any, NamedTuple
 
@@ -11,24 +11,27 @@ import numpy as np
 import tensorflow as tf
 
 from flowmc.core.errors import TrainingError
-from flowmc.core.seeds import fold_in, generator
+from flowmc.core.seeds import fold_in
+from flowmc.training.split import split_rows
 
 MINIMUM_DRAWS = 2
 
 
 class PaddedDraws(NamedTuple):
-    """Draws `[capacity, D]`, weights `[capacity]` (0 in the padding), their count."""
+    """Draws in fixed shapes, and how many of the rows are real."""
 
-    x: tf.Tensor
-    weight: tf.Tensor
-    count: tf.Tensor
+    x: tf.Tensor  # [capacity, D]
+    weight: tf.Tensor  # [capacity], 0 in the padding
+    count: tf.Tensor  # scalar int32
+    gradient: tf.Tensor | None = None  # [capacity, D], of the target's log-density
 
 
 class TrainingData(NamedTuple):
-    """The two parts of one training set."""
+    """The two parts of one training set, and the units that whiten it."""
 
     train: PaddedDraws
     validation: PaddedDraws
+    scale_tril: tf.Tensor | None = None  # [D, D]
 
 
 def prepare_data(
@@ -39,6 +42,8 @@ def prepare_data(
     validation_fraction: float,
     seed: Any,
     capacity: int | None = None,
+    gradients: Any = None,
+    split_by: Any = None,
 ) -> TrainingData:
     """Check, shuffle, split and pad.
 
@@ -49,18 +54,35 @@ def prepare_data(
         validation_fraction: Share held out.
         seed: Seed of the shuffle.
         capacity: Rows to pad the training part to; default the next power of two.
+        gradients: Of the target's log-density at the draws `[n, D]`, or None.
+        split_by: Group of each row `[n]`; groups are held out whole.  Default: equal
+            rows are one group.
 
     Raises:
-        TrainingError: Wrong shape, non-finite draws, too few of them, bad weights.
+        TrainingError: Wrong shape, non-finite draws, too few of them, bad weights or
+            gradients.
     """
     x, w = _checked(draws, weights, event_size)
-    order = generator(fold_in(seed, "split")).permutation(len(x))
-    num_validation = max(1, int(round(validation_fraction * len(x))))
-    held, kept = order[:num_validation], order[num_validation:]
-    size = capacity or next_power_of_two(len(kept))
-    train = _pad(x[kept], w[kept], max(size, next_power_of_two(len(kept))))
+    slopes = None if gradients is None else _checked_gradients(gradients, x.shape)
+    kept, held = split_rows(
+        x,
+        split_by=split_by,
+        validation_fraction=validation_fraction,
+        seed=fold_in(seed, "split"),
+    )
+    if not (w[kept].sum() > 0.0 and w[held].sum() > 0.0):
+        raise TrainingError(
+            "`weights` must leave some weight on both sides of the split; they have "
+            f"{int((w > 0.0).sum())} positive entries among {len(w)}. Give more draws "
+            "or more even weights."
+        )
+    size = next_power_of_two(max(capacity or 0, len(kept)))
     held_size = max(next_power_of_two(len(held)), next_power_of_two(size // 8))
-    return TrainingData(train, _pad(x[held], w[held], held_size))
+    parts = (
+        _pad(x[rows], w[rows], None if slopes is None else slopes[rows], length)
+        for rows, length in ((kept, size), (held, held_size))
+    )
+    return TrainingData(*parts)
 
 
 def next_power_of_two(n: int) -> int:
@@ -99,12 +121,27 @@ def _checked(draws, weights, event_size) -> tuple[np.ndarray, np.ndarray]:
     return x, w / w.mean()
 
 
-def _pad(x: np.ndarray, w: np.ndarray, capacity: int) -> PaddedDraws:
+def _checked_gradients(gradients: Any, shape: tuple[int, ...]) -> np.ndarray:
+    slopes = np.asarray(gradients, dtype=np.float64)
+    if slopes.shape != shape or not np.isfinite(slopes).all():
+        raise TrainingError(
+            f"`gradients` must be finite, one row for each of `draws` {list(shape)}; "
+            f"got shape {list(slopes.shape)} with "
+            f"{int((~np.isfinite(slopes)).sum())} entries that are not finite."
+        )
+    return slopes
+
+
+def _pad(
+    x: np.ndarray, w: np.ndarray, slopes: np.ndarray | None, capacity: int
+) -> PaddedDraws:
     padding = capacity - len(x)
     # Padding repeats a real point, so that no loss is ever evaluated at nonsense.
-    filler = np.repeat(x[:1], padding, axis=0)
+    rows = np.concatenate([np.arange(len(x)), np.zeros(padding, dtype=np.int64)])
+    weight = np.concatenate([w, np.zeros(padding)])
     return PaddedDraws(
-        tf.constant(np.concatenate([x, filler]), dtype=tf.float64),
-        tf.constant(np.concatenate([w, np.zeros(padding)]), dtype=tf.float64),
+        tf.constant(x[rows], dtype=tf.float64),
+        tf.constant(weight, dtype=tf.float64),
         tf.constant(len(x), dtype=tf.int32),
+        None if slopes is None else tf.constant(slopes[rows], dtype=tf.float64),
     )

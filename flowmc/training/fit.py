@@ -8,23 +8,30 @@ back and lowers the rate.
 __all__ = ["fit"]
 
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from flowmc.core.checks import check_fraction, check_positive_integer
-from flowmc.core.errors import TrainingError
+from flowmc.core.checks import check_choice, check_fraction, check_positive_integer
+from flowmc.core.errors import ConfigurationError, TrainingError
 from flowmc.core.progress import make_progress
-from flowmc.core.records import History
-from flowmc.core.seeds import fold_in, root_seed
+from flowmc.core.registry import LOSSES
+from flowmc.core.seeds import root_seed
 from flowmc.core.types import DensityModel
-from flowmc.training.data import TrainingData, prepare_data
+from flowmc.targets.target import Target
+from flowmc.training.data import TrainingData
+from flowmc.training.history import TrainingHistory
+from flowmc.training.inputs import gather_inputs
 from flowmc.training.keeper import BestWeights
-from flowmc.training.trainer import Segment, Trainer
-
-SEGMENT_STEPS = 100
-MAX_ROLLBACKS = 4
+from flowmc.training.loop import LoopSettings, train
+from flowmc.training.needs import needs_of
+from flowmc.training.prepare import prepare
+from flowmc.training.scalars import make_scalars
+from flowmc.training.schedules import SCHEDULES
+from flowmc.training.trainer import Trainer
 
 
 def fit(
@@ -33,114 +40,163 @@ def fit(
     *,
     weights: Any = None,
     target: Any = None,
+    gradients: Any = None,
     loss: str = "forward_kl",
-    batch_size: int = 512,
-    learning_rate: float = 3e-3,
-    max_steps: int = 5000,
+    batch_size: int = 256,
+    learning_rate: float = 1e-2,
+    schedule: str = "cosine",
+    weight_decay: float = 0.1,
+    max_steps: int = 2000,
     validation_fraction: float = 0.1,
+    split_by: Any = None,
     patience: int = 600,
     seed: Any = 0,
     progress: Any = False,
+    tensorboard: Any = None,
     whiten: bool = True,
     baseline: DensityModel | None = None,
     trainer: Trainer | None = None,
     capacity: int | None = None,
-) -> History:
-    """Fit `model` to draws, in place.
+) -> TrainingHistory:
+    """Fit `model` to draws, or straight to a target, in place.
+
+    Draws that do not span the space (fewer than dimensions, all alike, in a plane) get
+    a shrunk affine map and an untrained network; `history.events` says so.
 
     Args:
         model: Any trainable model of `flowmc.models`.
-        draws: `[n, D]`, finite.
+        draws: `[n, D]`, finite; for losses that need none, whitening alone uses them.
         weights: `[n]` importance weights, or None.
-        target: Reserved for losses that evaluate the target.
+        target: A `Target` or TensorFlow function `[n, D] -> [n]`, for losses that
+            evaluate the target or its gradient.
+        gradients: Of the target's log-density at the draws `[n, D]`, where a loss needs
+            them; computed from `target` otherwise.
         loss: Name of a registered loss.
         batch_size: Points a step.
-        learning_rate: Initial rate of Adam; a cosine lowers it over `max_steps`.
+        learning_rate: Initial rate of Adam.
+        schedule: "cosine": lower the rate over `max_steps`; "plateau": whenever the
+            held-out loss has not fallen for a third of `patience`.
+        weight_decay: Share of the weight matrices taken off per unit of learning rate.
         max_steps: Most optimizer steps.
         validation_fraction: Share of the draws held out.
+        split_by: Group of each draw `[n]`, such as its ancestor; groups are held out
+            whole.  Equal draws are one group in any case unless this is given.
         patience: Steps without a smaller held-out loss after which to stop.
         seed: Integer or int32 pair; same seed, same weights.
         progress: False, True, or a callable.
+        tensorboard: Folder for TensorBoard scalars, or None.
         whiten: Fit the model's affine layer to the draws first.
         baseline: A model to score on the same held-out draws, for comparison.
-        trainer: A `Trainer` of this model from an earlier call: warm restart.
+        trainer: A `Trainer` of this model from an earlier call: warm restart, with the
+            trainer's own loss, batch size, weight decay and target.
         capacity: Rows to pad the training draws to, so that refits share one program.
 
     Returns:
         The training history; the model carries the best weights.
 
     Raises:
-        TrainingError: Unusable draws, or a loss that stays non-finite.
+        TrainingError: Unusable draws, or something the loss needs is missing.
+        ConfigurationError: An option is out of range.
     """
     started = time.perf_counter()
-    if draws is None:
-        raise TrainingError(f"The loss `{loss}` needs `draws` [n, D]; got none.")
+    settings = _checked(max_steps, learning_rate, schedule, patience)
+    check_positive_integer(batch_size, name="batch_size")
     check_fraction(validation_fraction, name="validation_fraction")
-    check_positive_integer(max_steps, name="max_steps")
+    inputs = gather_inputs(loss, draws=draws, gradients=gradients, target=target)
+    _check_trainer(trainer, model, loss)
     seed = root_seed(seed)
-    data = prepare_data(
-        draws,
+    prepared = prepare(
+        model,
+        inputs,
+        whiten=whiten,
+        batch_size=trainer.batch_size if trainer else batch_size,
         weights=weights,
-        event_size=model.event_size,
         validation_fraction=validation_fraction,
-        seed=seed,
+        split_by=split_by,
         capacity=capacity,
+        seed=seed,
     )
-    notes = _whiten(model, data) if whiten else []
-    keeper = BestWeights(model)
-    if model.trainable_variables:
-        trainer = trainer or Trainer(model, loss=loss, batch_size=batch_size)
-        settings = Segment(0, SEGMENT_STEPS, max_steps, learning_rate)
-        bar = make_progress(progress)
-        try:
-            _train(trainer, data, keeper, settings, patience, seed, bar)
-        finally:
-            keeper.restore()
-            bar.close()
+    keeper, data = BestWeights(model), prepared.data
+    judge: Callable[[Any], float] = partial(_log_loss, data=data)
+    if model.trainable_variables and not prepared.objection:
+        trainer = trainer or Trainer(
+            model,
+            loss=loss,
+            batch_size=batch_size,
+            weight_decay=weight_decay,
+            target_log_prob_fn=inputs.target_log_prob_fn,
+        )
+        _run(trainer, data, keeper, settings, seed, progress, tensorboard, target)
+        if needs_of(LOSSES.get(loss)) != "draws":
+            judge = partial(trainer.held_out_loss, data=data, seed=seed)
+    elif inputs.draws is None or inputs.target_log_prob_fn is not None:
+        raise _no_weights(model, loss)
     else:
-        keeper.close_form(_held_out_loss(model, data))
-    base_loss = None if baseline is None else _held_out_loss(baseline, data)
-    seconds = time.perf_counter() - started
-    return keeper.history(baseline_loss=base_loss, notes=notes, seconds=seconds)
+        keeper.close_form(judge(model), reason=prepared.objection)
+    return keeper.history(
+        baseline_loss=None if baseline is None else judge(baseline),
+        notes=prepared.notes,
+        seconds=time.perf_counter() - started,
+    )
 
 
-def _train(trainer, data, keeper, settings, patience, seed, bar) -> None:
-    """Run segments until the steps, the patience or the rollbacks are used up."""
-    step, rate, rollbacks = 0, settings.learning_rate, 0
-    start = trainer.run(data, Segment(0, 0, 1, 0.0), seed=fold_in(seed, "start"))[1]
-    keeper.offer(0, start, start)
-    while step < settings.total_steps:
-        count = min(settings.num_steps, settings.total_steps - step)
-        segment = Segment(step, count, settings.total_steps, rate)
-        seeds = fold_in(seed, "segment", rollbacks)
-        train_loss, held_loss = trainer.run(data, segment, seed=seeds)
-        if not (np.isfinite(train_loss) and np.isfinite(held_loss)):
-            rollbacks += 1
-            rate *= 0.3
-            keeper.roll_back(step, rate)
-            trainer.adam.reset()
-            if rollbacks > MAX_ROLLBACKS:
-                keeper.stop(f"the loss stayed non-finite after {rollbacks} rollbacks")
-                return
-            continue
-        step += count
-        keeper.offer(step, train_loss, held_loss)
-        stats = {"loss": train_loss, "held out": held_loss}
-        bar.update("train", step, settings.total_steps, stats)
-        if step - keeper.best_step >= patience:
-            keeper.stop(f"no smaller held-out loss for {patience} steps")
-            return
-    keeper.stop(f"all {settings.total_steps} steps were taken")
+def _run(
+    trainer: Trainer,
+    data: TrainingData,
+    keeper: BestWeights,
+    settings: LoopSettings,
+    seed: Any,
+    progress: Any,
+    tensorboard: Any,
+    target: Any,
+) -> None:
+    """Train; whatever happens, leave the best weights in the model."""
+    bar, scalars = make_progress(progress), make_scalars(tensorboard)
+    before = trainer.num_scored
+    try:
+        train(trainer, data, keeper, settings, seed=seed, bar=bar, scalars=scalars)
+    finally:
+        keeper.restore()
+        bar.close()
+        scalars.close()
+        if isinstance(target, Target) and trainer.evaluates_target:
+            num_scored = trainer.num_scored - before
+            target.count(num_scored, num_scored)
 
 
-def _whiten(model: Any, data: TrainingData) -> list[str]:
-    count = int(data.train.count)
-    draws, weights = data.train.x.numpy()[:count], data.train.weight.numpy()[:count]
-    note = model.fit_whitening(draws, weights=weights)
-    return [note] if note else []
+def _checked(
+    max_steps: Any, learning_rate: Any, schedule: Any, patience: Any
+) -> LoopSettings:
+    if not (np.isfinite(learning_rate) and learning_rate > 0.0):
+        raise ConfigurationError(
+            f"`learning_rate` must be positive and finite; got {learning_rate!r}."
+        )
+    return LoopSettings(
+        check_positive_integer(max_steps, name="max_steps"),
+        float(learning_rate),
+        check_choice(schedule, name="schedule", choices=SCHEDULES),
+        check_positive_integer(patience, name="patience"),
+    )
 
 
-def _held_out_loss(model: DensityModel, data: TrainingData) -> float:
+def _check_trainer(trainer: Trainer | None, model: Any, loss: str) -> None:
+    if trainer is None:
+        return
+    if trainer.model is not model or trainer.loss != loss:
+        raise ConfigurationError(
+            "`trainer` must be one of this model and this loss; it trains "
+            f"{trainer.model!r} by `{trainer.loss}`. Make a new one, or give none."
+        )
+
+
+def _no_weights(model: Any, loss: str) -> TrainingError:
+    return TrainingError(
+        f"The loss `{loss}` needs a model with weights to train; `{model.name}` has "
+        "none. Take a network family, such as `maf`."
+    )
+
+
+def _log_loss(model: DensityModel, data: TrainingData) -> float:
     held = data.validation
     log_prob = model.log_prob(held.x)
     total = tf.reduce_sum(held.weight)

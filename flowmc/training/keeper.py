@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from flowmc.core.records import History
+from flowmc.training.history import TrainingHistory
 
 
 class BestWeights:
@@ -33,9 +33,10 @@ class BestWeights:
             self._best_loss, self.best_step = held_loss, step
             self._best = [variable.numpy() for variable in self._variables]
 
-    def close_form(self, held_loss: float) -> None:
-        """Record the held-out loss of a model fitted without steps."""
+    def close_form(self, held_loss: float, *, reason: str = "") -> None:
+        """Record the held-out loss of a model fitted without steps, and why it was."""
         self.offer(0, held_loss, held_loss)
+        self._reason = reason or self._reason
 
     def roll_back(self, step: int, learning_rate: float) -> None:
         """Return to the best weights after a non-finite loss."""
@@ -50,16 +51,20 @@ class BestWeights:
         for variable, value in zip(self._variables, self._best, strict=True):
             variable.assign(value)
 
+    def note(self, sentence: str) -> None:
+        """Add a sentence to the record."""
+        self._events.append(sentence)
+
     def stop(self, reason: str) -> None:
         """Say why training ended."""
         self._reason = reason
 
-    def history(self, *, baseline_loss, notes, seconds) -> History:
+    def history(self, *, baseline_loss, notes, seconds) -> TrainingHistory:
         """Return the record of the fit."""
         steps, train, held = (
             np.array(column) for column in zip(*self._records, strict=True)
         )
-        return History(
+        return TrainingHistory(
             steps=steps,
             train_loss=train,
             validation_loss=held,

@@ -66,6 +66,11 @@ class ReplayBuffer:
                 f"`log_prob` and `weights` must have {n} entries, one a row; got "
                 f"{list(lp.shape)} and {list(w.shape)}."
             )
+        if not np.isfinite(w).all() or (w < 0.0).any():
+            raise TrainingError(
+                "`weights` must be finite and non-negative; the smallest is "
+                f"{np.min(w)}, the largest {np.max(w)}."
+            )
         random = generator(fold_in(self._seed, "replay", self._num_added))
         with np.errstate(divide="ignore"):
             key = random.exponential(size=n) / w
