@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from flowmc.models.recursion import MAX_BLOCKS, _blocks
 from flowmc.models.networks import MaskedNetwork
+from flowmc.models.recursion import MAX_BLOCKS, _blocks
 
 
 def solve_affine(z_i, parameters, index):
@@ -90,6 +90,43 @@ def test_gradients_reach_every_weight():
         loss = tf.reduce_sum(tf.sin(x)) + tf.reduce_sum(log_det)
     for gradient in tape.gradient(loss, network.trainable_variables):
         assert float(tf.reduce_max(tf.abs(gradient))) > 0.0
+
+
+@pytest.mark.parametrize("jit_compile", [None, False, True])
+def test_second_derivatives_agree_with_differences(jit_compile):
+    network = build(4, (1,))
+    weights = network._weights[1]
+    z = tf.constant(np.random.default_rng(2).normal(size=(4, 3)))
+
+    def slope(z):
+        with tf.GradientTape() as tape:
+            tape.watch(z)
+            x, log_det = network.solve(z, solve_affine)
+            loss = tf.reduce_sum(tf.sin(x)) + tf.reduce_sum(tf.sin(log_det))
+        return tf.reduce_sum(tf.square(tape.gradient(loss, z)))
+
+    def second(z):
+        with tf.GradientTape() as tape:
+            tape.watch(z)
+            value = slope(z)
+        return tape.gradient(value, [z, weights])
+
+    run = second
+    if jit_compile is not None:
+        run = tf.function(second, jit_compile=jit_compile, autograph=False)
+    by_point, by_weight = run(z)
+    step = 1e-6
+    shift = step * tf.one_hot([2], 4, dtype=tf.float64, axis=0) * [[1.0, 0.0, 0.0]]
+    difference = (slope(z + shift) - slope(z - shift)) / (2.0 * step)
+    np.testing.assert_allclose(by_point[2, 0], difference, rtol=1e-6)
+    kept = weights.numpy()
+    bump = step * network._masks[1].numpy()
+    weights.assign(kept + bump)
+    above = slope(z)
+    weights.assign(kept - bump)
+    difference = (above - slope(z)) / (2.0 * step)
+    weights.assign(kept)
+    np.testing.assert_allclose(tf.reduce_sum(by_weight), difference, rtol=1e-6)
 
 
 @pytest.mark.parametrize("size", [1, 5, 8, 11, 12, 32, 64, 200])
