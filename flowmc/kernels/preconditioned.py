@@ -36,6 +36,11 @@ class PreconditionedState(NamedTuple):
     log_prob: Array  # [num_chains], of x
     inner: Any  # the inner kernel's state; its position is z
 
+    @property
+    def payload(self) -> Any:
+        """The caller's payload; the inner kernel carries it beside `x`."""
+        return self.inner.payload[2]
+
 
 @KERNELS.register("preconditioned")
 class Preconditioned:

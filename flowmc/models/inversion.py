@@ -30,12 +30,21 @@ SolveCoordinate = Callable[
 
 
 class _Problem(NamedTuple):
-    """The network and the map of one coordinate."""
+    """The network's weights, then its biases, and the map of one coordinate."""
 
-    weights: list[tf.Tensor]
-    biases: list[tf.Tensor]
+    arrays: list[tf.Tensor]
     solve: SolveCoordinate
     is_circle: np.ndarray
+
+    @property
+    def weights(self) -> list[tf.Tensor]:
+        """Masked weights of each layer."""
+        return self.arrays[: len(self.arrays) // 2]
+
+    @property
+    def biases(self) -> list[tf.Tensor]:
+        """Biases of each layer."""
+        return self.arrays[len(self.arrays) // 2 :]
 
 
 def invert(
@@ -58,18 +67,27 @@ def invert(
     Returns:
         The solution `[D, n]` and the summed log-determinant `[n]`.
     """
-    count = len(weights)
+    arrays = [tf.convert_to_tensor(array) for array in (*weights, *biases)]
+    problem = _Problem(arrays, solve, is_circle)
+    fixed = problem._replace(arrays=[tf.stop_gradient(array) for array in arrays])
+    x, log_det = _solve(fixed, tf.stop_gradient(known))
+    return _attach(problem, known, x, log_det)
+
+
+def _attach(problem, known, x, log_det) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return the solution, found without gradients, with its gradients."""
 
     @tf.custom_gradient
-    def run(known, *arrays):
-        problem = _Problem(list(arrays[:count]), list(arrays[count:]), solve, is_circle)
-
+    def attached(x, log_det, known, *arrays):
         def gradient(x_bar, log_det_bar):
-            return _pull_back(problem, known, x_bar, log_det_bar)
+            # Attached again: the gradient of this gradient must know where x is from.
+            own = problem._replace(arrays=list(arrays))
+            solution, _ = _attach(own, known, x, log_det)
+            return [None, None, *_pull_back(own, known, solution, x_bar, log_det_bar)]
 
-        return _solve(problem, known), gradient
+        return (tf.identity(x), tf.identity(log_det)), gradient
 
-    return run(known, *weights, *biases)
+    return attached(x, log_det, known, *problem.arrays)
 
 
 def _solve(problem: _Problem, known: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -90,17 +108,9 @@ def _solve(problem: _Problem, known: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     return found.values, found.total
 
 
-def _pull_back(problem, known, x_bar, log_det_bar) -> list[tf.Tensor]:
+def _pull_back(problem, known, x, x_bar, log_det_bar) -> list[tf.Tensor]:
     """Return cotangents of the known side, of every weight and of every bias."""
     size, dtype = known.shape[0], problem.weights[0].dtype
-    # Solved again, not kept: a derivative of this derivative must see where x is from.
-    x, _ = invert(
-        problem.weights,
-        problem.biases,
-        known,
-        problem.solve,
-        is_circle=problem.is_circle,
-    )
     hidden, parameters = _one_pass(problem, x)
     slopes = _scalar_slopes(problem, known, parameters)
     seen = _feature_slopes(x, problem.is_circle)

@@ -77,7 +77,9 @@ def walk(
     size = like.shape[0]
     layers = _by_coordinate(weights, biases, size=size)
     num_inputs = weights[0].shape[1] // size
-    values, total, units = [], tf.zeros_like(like[0]), []
+    values: list[tf.Tensor] = []
+    units: list[tf.Tensor] = []
+    total = tf.zeros_like(like[0])
     for first, stop in _blocks(size):
         stages = [
             _stage(matrix, bias, first, stop, units[index] if first else None)

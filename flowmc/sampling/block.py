@@ -6,8 +6,6 @@ depends on its number alone: how a run is cut into blocks never changes its draw
 
 __all__ = ["Block", "GraphBlock", "HostBlock", "make_block"]
 
-import logging
-import time
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,13 +13,13 @@ import tensorflow as tf
 
 from flowmc.core.errors import LogProbError
 from flowmc.core.seeds import fold_in_step
+from flowmc.sampling.program import Program
 from flowmc.sampling.space import Space
 from flowmc.sampling.stepper import Faults, GraphStepper, HostStepper, no_faults
 from flowmc.sampling.sweep import Sweep, SweepRecord
 
 BUFFER_BYTES = 64e6
 MAX_SWEEPS = 64
-_logger = logging.getLogger(__name__)
 
 
 class Block(NamedTuple):
@@ -50,46 +48,25 @@ class GraphBlock:
         row = sweep.num_draws * num_chains * space.event_size * 8
         self.capacity = int(np.clip(BUFFER_BYTES // row, 1, MAX_SWEEPS))
         self._shape = (num_chains, space.event_size)
-        self._compiled = tf.function(self._loop, jit_compile=True, autograph=False)
-        self.compile_seconds = 0.0
-        self._is_compiled = False
+        self._program = Program(self._loop, space)
+
+    @property
+    def compile_seconds(self) -> float:
+        """Seconds spent compiling so far."""
+        return self._program.compile_seconds
 
     def run(self, position, log_prob, *, first: int, count: int, seed: Any) -> Block:
         """Run sweeps number `first` to `first + count - 1`."""
-        if not self._is_compiled:
-            self._compile(position, log_prob, seed)
-        outputs = self._call(position, log_prob, first, min(count, self.capacity), seed)
+        kept = min(count, self.capacity)
+        state = (tf.constant(position, tf.float64), tf.constant(log_prob, tf.float64))
+        seed = tf.constant(seed)
+        self._program.prepare(*state, tf.constant(0), tf.constant(0), seed)
+        outputs = self._program(*state, tf.constant(first), tf.constant(kept), seed)
         position, log_prob, record, faults = tf.nest.map_structure(
             lambda tensor: tensor.numpy(), outputs
         )
-        kept = min(count, self.capacity)
         record = SweepRecord(*(array[:kept] for array in record))
         return Block(position, log_prob, record, faults)
-
-    def _call(self, position, log_prob, first, count, seed) -> tuple:
-        return self._compiled(
-            tf.constant(position, tf.float64),
-            tf.constant(log_prob, tf.float64),
-            tf.constant(first),
-            tf.constant(count),
-            tf.constant(seed),
-        )
-
-    def _compile(self, position, log_prob, seed) -> None:
-        """Compile with a trip count of zero; fall back where XLA refuses the target."""
-        started = time.perf_counter()
-        try:
-            self._call(position, log_prob, 0, 0, seed)
-        except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
-            _logger.warning(
-                "XLA cannot compile this target; running it as a plain TensorFlow "
-                "graph, which is slower. XLA said: %s",
-                str(error).splitlines()[0],
-            )
-            self._compiled = tf.function(self._loop, autograph=False)
-            self._call(position, log_prob, 0, 0, seed)
-        self._is_compiled = True
-        self.compile_seconds = time.perf_counter() - started
 
     def _loop(self, position, log_prob, first, count, seed) -> tuple:
         buffers = SweepRecord(*(self._buffer(*spec) for spec in self._specs()))

@@ -111,6 +111,8 @@ class Learner:
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return all that was learned, for checkpoints."""
         parts = {"affine": get_arrays(self.affine), "network": get_arrays(self.network)}
+        # A model of the user's own may be trained already when the run is resumed.
+        parts["initial"] = self._initial
         for name, proposal in self.proposals.items():
             location, scale_tril = proposal.tails
             parts[f"tails_{name}"] = {"location": location, "scale_tril": scale_tril}
@@ -125,6 +127,7 @@ class Learner:
         """Restore what `to_arrays` returned."""
         set_arrays(self.affine, _part(arrays, "affine"))
         set_arrays(self.network, _part(arrays, "network"))
+        self._initial = _part(arrays, "initial")
         for name, proposal in self.proposals.items():
             proposal.set_tails(**_part(arrays, f"tails_{name}"))
         if self._trainer is not None:

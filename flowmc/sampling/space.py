@@ -22,12 +22,16 @@ class Space:
 
     Args:
         target: The user's target.
+
+    Attributes:
+        takes_xla: Whether XLA compiles the target; False from its first refusal on.
     """
 
     def __init__(self, target: Target) -> None:
         self.target = target
         self.event_size = target.event_size
         self.is_graph = target.backend == "tensorflow"
+        self.takes_xla = True
         # Circular coordinates are treated as a box cut at their bounds: exact, though
         # a mode at the cut is crossed only by jumps.
         self.transform = BoundsTransform(target.bounds)

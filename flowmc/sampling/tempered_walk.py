@@ -6,7 +6,6 @@ to the next temperature costs no evaluation.
 
 __all__ = ["Moved", "make_tempered_walk"]
 
-import time
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +14,7 @@ import tensorflow as tf
 from flowmc.core.seeds import fold_in_step
 from flowmc.core.types import Kernel
 from flowmc.sampling.faults import raise_faults
+from flowmc.sampling.program import Program
 from flowmc.sampling.space import Space
 from flowmc.sampling.stepper import GraphStepper, HostStepper, no_faults
 
@@ -40,19 +40,20 @@ class GraphTemperedWalk:
         self._space = space
         self._beta = tf.Variable(np.float64(1.0), trainable=False)
         self._stepper = GraphStepper(self._tempered)
-        self._compiled = tf.function(self._loop, jit_compile=True, autograph=False)
-        self.compile_seconds = 0.0
+        self._program = Program(self._loop, space)
+
+    @property
+    def compile_seconds(self) -> float:
+        """Seconds spent compiling so far."""
+        return self._program.compile_seconds
 
     def run(self, x, log_prob, *, inverse_temperature, num_steps, seed) -> Moved:
         """Move particles `[n, D]`; raise if the target gave a bad value."""
         self._beta.assign(inverse_temperature)
         x, log_prob = tf.constant(x), tf.constant(log_prob)
         seed = tf.constant(seed)
-        if not self.compile_seconds:
-            started = time.perf_counter()
-            self._compiled(x, log_prob, tf.constant(0), seed)
-            self.compile_seconds = time.perf_counter() - started
-        outputs = self._compiled(x, log_prob, tf.constant(num_steps), seed)
+        self._program.prepare(x, log_prob, tf.constant(0), seed)
+        outputs = self._program(x, log_prob, tf.constant(num_steps), seed)
         x, log_prob, accepted, faults = tf.nest.map_structure(np.asarray, outputs)
         rejected = raise_faults(faults, self._space)
         self._space.target.count(len(x) * num_steps, num_nan=rejected)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pytest
 
 from flowmc import models
 from flowmc.core.errors import ConfigurationError
@@ -37,15 +38,24 @@ def trained(model: Any, *, seed: int = 1, strength: float = 0.3) -> Any:
     return model
 
 
-def cases(*sizes: int) -> list[tuple[str, int, str]]:
-    """Return every family, size and float type of its networks."""
+def cases(*sizes: int) -> list[Any]:
+    """Return every family, size and float type of its networks, as parameters.
+
+    In float32 only D = 2 is part of the default run.
+    """
     return [
-        (family, size, dtype)
+        pytest.param(
+            family,
+            size,
+            dtype,
+            id=f"{family}-{size}-{dtype}",
+            marks=[pytest.mark.full] if dtype == "float32" and size != 2 else [],
+        )
         for family in FAMILIES
         for size in sizes
         if can_have(family, size)
         for dtype in ("float64", "float32")
-        if dtype == "float64" or "dtype" in options_of(family, dtype=dtype)
+        if dtype == "float64" or options_of(family, dtype=dtype)
     ]
 
 

@@ -31,10 +31,13 @@ def train(request):
     return trained if request.param == "trained" else lambda model: model
 
 
-@pytest.fixture(params=CASES, ids=lambda case: "-".join(map(str, case)))
-def case(request):
-    family, size, dtype = request.param
+@pytest.fixture
+def case(family, size, dtype):
+    """A model, and how exactly its map must close."""
     return build(family, size, dtype=dtype), TOLERANCE[dtype]
+
+
+every_case = pytest.mark.parametrize(("family", "size", "dtype"), CASES)
 
 
 def normal(*shape, seed=0):
@@ -62,6 +65,7 @@ def test_one_dimension_works_or_the_error_names_a_family_that_does(family):
     assert any(can_have(name, 1) for name in named)
 
 
+@every_case
 def test_round_trip(case, train):
     model, tolerance = case[0], case[1]
     train(model)
@@ -74,6 +78,7 @@ def test_round_trip(case, train):
     np.testing.assert_allclose(again, x, atol=10.0 * tolerance)
 
 
+@every_case
 def test_log_det_is_that_of_the_autodiff_jacobian(case, train):
     model, tolerance = case[0], case[1]
     train(model)
@@ -87,6 +92,7 @@ def test_log_det_is_that_of_the_autodiff_jacobian(case, train):
         np.testing.assert_allclose(log_det, expected, atol=tolerance)
 
 
+@every_case
 def test_log_prob_is_the_change_of_variables(case, train):
     model, tolerance = case[0], case[1]
     train(model)
@@ -99,7 +105,7 @@ def test_log_prob_is_the_change_of_variables(case, train):
 
 
 @pytest.mark.parametrize("base", ["normal", "student_t"])
-@pytest.mark.parametrize(("family", "size", "dtype"), CASES)
+@every_case
 def test_density_integrates_to_one(family, size, dtype, base):
     # Mild weights: the wide density must cover the model, or the test has no power.
     model = trained(build(family, size, dtype=dtype, base=base), strength=0.1)
@@ -168,6 +174,7 @@ def test_gradients_flow_through_draws(family):
         assert np.isfinite(gradient.numpy()).all()
 
 
+@every_case
 def test_same_seed_same_draw(case):
     model = trained(case[0])
     draws = model.sample(10, seed=(1, 2))
@@ -188,7 +195,7 @@ def test_same_seed_same_weights(family):
 
 
 @pytest.mark.parametrize("base", ["normal", "student_t"])
-@pytest.mark.parametrize(("family", "size", "dtype"), CASES)
+@every_case
 def test_save_and_load(family, size, dtype, base, tmp_path):
     model = trained(build(family, size, dtype=dtype, base=base))
     models.save_model(model, tmp_path / "model.h5")
@@ -201,6 +208,7 @@ def test_save_and_load(family, size, dtype, base, tmp_path):
     )
 
 
+@every_case
 def test_a_thousand_sd_is_finite(case, train):
     model = case[0]
     train(model)
@@ -217,6 +225,7 @@ def test_a_thousand_sd_is_finite(case, train):
     assert np.isfinite(tape.gradient(log_prob, far)).all()
 
 
+@every_case
 def test_untrained_is_the_standard_normal(case):
     model, _ = case
     x = 3.0 * normal(20, model.event_size)
@@ -233,6 +242,7 @@ def test_untrained_on_a_t_base_is_that_t(family):
     np.testing.assert_allclose(model.log_prob(x), expected, rtol=1e-12)
 
 
+@every_case
 def test_description_is_json_and_rebuilds_the_model(case):
     model, _ = case
     description = json.loads(json.dumps(model.description))

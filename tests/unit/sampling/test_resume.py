@@ -1,0 +1,180 @@
+"""Interrupted and resumed: the same run, to the last bit, wherever it was cut."""
+
+import json
+
+import numpy as np
+import pytest
+
+from flowmc.core.errors import CheckpointMismatchError, InterruptedRunError
+from flowmc.results.checkpoint import load_checkpoint
+from flowmc.sampling import adaptive
+from flowmc.sampling.production import produce
+from flowmc.sampling.state import (
+    join_chunks,
+    state_from_checkpoint,
+    state_to_checkpoint,
+)
+from tests.unit.sampling.comparison import assert_same_posterior, assert_same_state
+from tests.unit.sampling.runs import NUM_CHAINS, NUM_DRAWS, advance, run
+
+
+def stored(state):
+    """Send a state through its form on disk."""
+    arrays, meta = state_to_checkpoint(state)
+    return state_from_checkpoint(arrays, json.loads(json.dumps(meta)))
+
+
+def test_a_run_resumed_at_any_point_ends_the_same(engineered):
+    engine, _, final, states = engineered
+    assert {state.phase for state in states} == {"anneal", "warmup", "produce", "done"}
+    for state in states[:-1]:
+        state = stored(state)
+        engineered.put_back(state)
+        again, _, _ = advance(engine, state)
+        assert_same_state(again, final)
+
+
+def test_states_survive_the_disk(engineered):
+    for state in engineered.states:
+        assert_same_state(stored(state), state)
+
+
+def test_block_length_does_not_change_draws(engineered, monkeypatch):
+    engine, _, final, states = engineered
+    start = next(state for state in states if state.phase == "produce")
+    assert not start.draws
+    for seconds in (1e-9, 1e9):
+        monkeypatch.setattr(adaptive, "BLOCK_SECONDS", seconds)
+        engineered.put_back(start)
+        again, _, units = advance(engine, start)
+        assert_same_state(again, final)
+        lengths = {len(chunk.position) for chunk in units[-1].draws}
+        assert (lengths == {3}) == (seconds < 1.0)
+    pieces = start
+    for num_sweeps in (1, 4, 2):
+        pieces = produce(engine, pieces, num_sweeps=num_sweeps)
+    whole = produce(engine, start, num_sweeps=7)
+    np.testing.assert_array_equal(
+        join_chunks(pieces.draws).position, join_chunks(whole.draws).position
+    )
+
+
+def test_a_finished_run_goes_on_if_more_is_asked(engineered):
+    engine, _, final, states = engineered
+    start = next(state for state in states if state.phase == "produce")
+    engineered.put_back(start)
+    longer, _, _ = advance(engine, start, num_draws=2 * NUM_DRAWS)
+    assert longer.num_draws == 2 * NUM_DRAWS
+    engineered.put_back(final)
+    continued, _, _ = advance(engine, stored(final), num_draws=2 * NUM_DRAWS)
+    assert_same_state(continued, longer)
+    same, _, _ = advance(engine, stored(final))
+    assert_same_state(same, final)
+
+
+def test_production_changes_nothing_learned(engineered):
+    engine, _, final, states = engineered
+    frozen = next(state for state in states if state.phase == "produce")
+    engineered.put_back(final)
+    now = engine.learner.to_arrays()
+    for path, array in frozen.learned.items():
+        np.testing.assert_array_equal(now[path], array, err_msg=path)
+    assert final.scalars["step_size"] == frozen.scalars["step_size"]
+
+
+def test_the_budget_of_evaluations_is_kept(engineered):
+    engine, _, final, states = engineered
+    start = next(state for state in states if state.phase == "produce")
+    limit = 2 * start.num_log_prob + 20 * NUM_CHAINS
+    engineered.put_back(start)
+    cut, reasons, _ = advance(engine, start, num_draws=10_000, max_evaluations=limit)
+    assert limit - 3 * NUM_CHAINS < cut.num_log_prob <= limit
+    assert 0 < cut.num_draws < 10_000
+    assert "Raise `max_evaluations`" in reasons[0]
+    # A few draws fewer are the same draws.
+    n = min(cut.num_draws, final.num_draws)
+    np.testing.assert_array_equal(
+        join_chunks(cut.draws).position[:n], join_chunks(final.draws).position[:n]
+    )
+
+
+def test_half_of_the_budget_ends_the_warmup(engineered):
+    engine, _, _, states = engineered
+    start = next(state for state in states if state.window == 1)
+    engineered.put_back(start)
+    limit = int(1.5 * start.num_log_prob)
+    cut, _, _ = advance(engine, start, max_evaluations=limit)
+    assert "warmup 2" not in [window.name for window in cut.history]
+    assert any("ended early" in note for w in cut.history for note in w.notes)
+
+
+def test_a_target_ess_is_reached(engineered):
+    engine, _, final, _ = engineered
+    engineered.put_back(final)
+    longer, reasons, _ = advance(engine, final, target_ess=600.0)
+    assert longer.num_draws > final.num_draws
+    assert reasons == []
+    engineered.put_back(final)
+    assert advance(engine, final, target_ess=1.0)[0].num_draws == final.num_draws
+
+
+def test_a_limit_of_seconds_ends_the_run(engineered):
+    engine, _, final, _ = engineered
+    engineered.put_back(final)
+    cut, reasons, _ = advance(engine, final, num_draws=10**6, max_seconds=0.2)
+    assert cut.num_draws < 10**6
+    assert "Raise `max_seconds`" in reasons[0]
+
+
+# The same through `sample` itself, with files, in a new engine each time.
+
+
+class StopAfter:
+    """Says yes when it was asked often enough."""
+
+    def __init__(self, count):
+        self.left = count
+
+    def __call__(self):
+        self.left -= 1
+        return self.left < 0
+
+
+def interrupted(backend, path, stops):
+    """Interrupt a run again and again; return the phases it was cut in."""
+    phases = []
+    for count in stops:
+        with pytest.raises(InterruptedRunError, match="resume from there"):
+            run(backend, checkpoint=path, resume=True, should_stop=StopAfter(count))
+        phases.append(state_from_checkpoint(*load_checkpoint(path)).phase)
+    return phases
+
+
+def test_interrupted_and_resumed_through_files(finished, tmp_path):
+    path = tmp_path / "state.h5"
+    assert interrupted(finished.backend, path, [6, 3]) == ["warmup", "produce"]
+    resumed = run(finished.backend, checkpoint=path, resume=True)
+    assert_same_posterior(resumed, finished.posterior)
+
+
+@pytest.mark.full
+def test_interrupted_at_every_unit(finished, tmp_path):
+    path = tmp_path / "state.h5"
+    phases = interrupted(finished.backend, path, [1] * 9)
+    assert set(phases) == {"anneal", "warmup", "produce"}
+    resumed = run(finished.backend, checkpoint=path, resume=True)
+    assert_same_posterior(resumed, finished.posterior)
+
+
+def test_same_seed_same_draws(finished, engineered):
+    draws = join_chunks(engineered.final.draws).position
+    np.testing.assert_array_equal(draws, finished.posterior.theta)
+
+
+def test_another_run_is_not_resumed(tmp_path):
+    path = tmp_path / "state.h5"
+    with pytest.raises(InterruptedRunError):
+        run("numpy", checkpoint=path, should_stop=StopAfter(1))
+    for change in ({"seed": 6}, {"num_chains": 16}, {"model": "gaussian"}):
+        with pytest.raises(CheckpointMismatchError):
+            run("numpy", checkpoint=path, resume=True, **change)

@@ -1,0 +1,91 @@
+"""Temperatures and resampling, at every scale a prior may have."""
+
+import numpy as np
+import pytest
+
+from flowmc.sampling.temper import (
+    effective_sample_size,
+    next_temperature,
+    systematic_resample,
+)
+
+INF = float("inf")
+
+
+def test_effective_sample_size():
+    assert effective_sample_size(np.zeros(10)) == pytest.approx(10.0)
+    assert effective_sample_size(np.array([0.0, -INF, -INF])) == pytest.approx(1.0)
+    assert effective_sample_size(np.full(5, -INF)) == 0.0
+    assert effective_sample_size(np.full(5, 1e5)) == pytest.approx(5.0)
+    weight = np.array([1.0, 2.0, 3.0])
+    expected = weight.sum() ** 2 / np.sum(weight**2)
+    assert effective_sample_size(np.log(weight)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e3, 1e8, 1e17])
+@pytest.mark.parametrize("fraction", [0.3, 0.5, 0.9])
+def test_the_effective_share_asked_for_is_kept(scale, fraction):
+    log_ratio = -scale * np.random.default_rng(0).chisquare(3, size=2000)
+    step = next_temperature(log_ratio, current=0.0, fraction=fraction)
+    assert 0.0 < step <= 1.0
+    kept = effective_sample_size(step * log_ratio) / 2000
+    assert kept == pytest.approx(fraction, rel=1e-3) or step == 1.0
+    if scale >= 1e3:
+        assert step < 10.0 / scale
+
+
+@pytest.mark.parametrize("current", [0.0, 1e-17, 0.3, 0.999])
+def test_temperatures_rise_and_stop_at_one(current):
+    log_ratio = np.random.default_rng(1).normal(size=500)
+    assert next_temperature(log_ratio, current=current, fraction=0.1) == 1.0
+    raised = next_temperature(50.0 * log_ratio, current=current, fraction=0.9)
+    assert current < raised <= 1.0
+
+
+def test_points_of_zero_density_do_not_count():
+    log_ratio = np.random.default_rng(2).normal(size=1000) * 30.0
+    with_outside = np.concatenate([log_ratio, np.full(3000, -INF)])
+    plain = next_temperature(log_ratio, current=0.0, fraction=0.5)
+    assert next_temperature(with_outside, current=0.0, fraction=0.5) == plain
+
+
+def test_no_usable_point_at_all_still_ends():
+    assert 0.0 < next_temperature(np.full(5, -INF), current=0.0, fraction=0.5) <= 1.0
+
+
+def resampled(weight, *, n=None, seed=0):
+    with np.errstate(divide="ignore"):
+        log_weight = np.log(weight)
+    random = np.random.default_rng(seed)
+    return systematic_resample(log_weight, random=random, n=n)
+
+
+def test_resampling_is_unbiased_and_counts_differ_by_less_than_one():
+    weight = np.array([0.05, 0.25, 0.0, 0.31, 0.39])
+    counts = np.array(
+        [np.bincount(resampled(weight, n=7, seed=s), minlength=5) for s in range(4000)]
+    )
+    assert np.all(np.abs(counts - 7 * weight) < 1.0)
+    error = counts.std(axis=0) / np.sqrt(len(counts))
+    assert np.all(np.abs(counts.mean(axis=0) - 7 * weight) <= 4.0 * error)
+
+
+def test_equal_weights_keep_everyone():
+    np.testing.assert_array_equal(resampled(np.full(50, 3.0)), np.arange(50))
+
+
+def test_more_or_fewer_may_be_asked_for():
+    assert len(resampled(np.ones(10), n=25)) == 25
+    assert len(resampled(np.ones(10))) == 10
+    only = resampled(np.array([0.0, 1.0, 0.0]), n=4)
+    np.testing.assert_array_equal(only, [1, 1, 1, 1])
+
+
+def test_resampling_at_any_scale_of_the_logarithm():
+    log_weight = np.log([1.0, 2.0, 3.0])
+    plain = systematic_resample(log_weight, random=np.random.default_rng(3), n=100)
+    for shift in (-1e5, 1e5):
+        moved = systematic_resample(
+            log_weight + shift, random=np.random.default_rng(3), n=100
+        )
+        np.testing.assert_array_equal(moved, plain)
