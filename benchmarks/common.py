@@ -10,6 +10,7 @@ __all__ = [
     "Timing",
     "fingerprint",
     "interleave",
+    "load_rows",
     "quiet_tensorflow",
     "save",
 ]
@@ -141,6 +142,13 @@ def save(name: str, tables: Mapping[str, Table], started: Mapping[str, Any]) -> 
         machine = {**started, "load_average_at_end": finished}
         document[figure] = {"machine": machine, **table.document()}
     path.write_text(json.dumps(document, indent=1) + "\n")
+
+
+def load_rows(name: str, figure: str) -> list[tuple[Any, ...]]:
+    """Return the rows that an earlier run wrote for one figure."""
+    path = RESULTS / f"{name}.json"
+    document = json.loads(path.read_text()) if path.exists() else {}
+    return [tuple(row.values()) for row in document.get(figure, {}).get("rows", [])]
 
 
 def _processor() -> str:

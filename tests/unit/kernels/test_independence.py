@@ -41,7 +41,10 @@ def test_the_path_holds_every_state_and_every_proposal():
     assert path.is_accepted.shape == path.proposal_log_weight.shape == (4, 40)
     previous = start(40)
     for position, proposal, is_accepted in zip(
-        path.position.numpy(), path.proposal.numpy(), path.is_accepted.numpy(), strict=True
+        path.position.numpy(),
+        path.proposal.numpy(),
+        path.is_accepted.numpy(),
+        strict=True,
     ):
         expected = np.where(is_accepted[:, None], proposal, previous)
         np.testing.assert_array_equal(position, expected)
@@ -96,9 +99,7 @@ def test_payload_follows_the_accepted_point():
     x = tf.constant(start())
     state = kernel.init(x, payload={"copy": x})
     request = kernel.propose(state, seed=(1, 2))
-    answer = Evaluation(
-        0.3 * log_prob(request.points), None, {"copy": request.points}
-    )
+    answer = Evaluation(0.3 * log_prob(request.points), None, {"copy": request.points})
     state, _ = kernel.complete(request.carry, answer, seed=(3, 4))
     np.testing.assert_array_equal(state.payload["copy"], state.position)
 

@@ -54,7 +54,9 @@ def test_the_whole_nest_follows_the_decision():
         return MetropolisState(
             position=tf.constant(sign * np.stack([rows, rows], axis=-1)),
             log_prob=tf.constant(sign * rows),
-            payload={"matrix": tf.constant(sign * rows[:, None, None] * np.ones((2, 3)))},
+            payload={
+                "matrix": tf.constant(sign * rows[:, None, None] * np.ones((2, 3)))
+            },
         )
 
     condition = tf.constant(np.random.default_rng(0).random(n) < 0.5)

@@ -12,7 +12,10 @@ SEED = tf.constant([1, 2])
 
 
 def test_normal():
-    base, z = make_base("normal", event_size=3), np.random.default_rng(0).normal(size=(9, 3))
+    base, z = (
+        make_base("normal", event_size=3),
+        np.random.default_rng(0).normal(size=(9, 3)),
+    )
     np.testing.assert_allclose(base.log_prob(z), stats.norm.logpdf(z).sum(axis=-1))
     draws = base.sample(20_000, seed=SEED).numpy()
     assert stats.kstest(draws.ravel(), "norm").pvalue > 1e-3

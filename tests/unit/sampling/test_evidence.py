@@ -51,7 +51,9 @@ def test_proposals_of_zero_density_count():
     inside = log_weights(1000)
     both = np.concatenate([inside, np.full(1000, -np.inf)])
     value, error = importance_evidence(both)
-    assert value == pytest.approx(importance_evidence(inside)[0] - np.log(2.0), abs=0.01)
+    assert value == pytest.approx(
+        importance_evidence(inside)[0] - np.log(2.0), abs=0.01
+    )
     assert error > importance_evidence(inside)[1]
 
 

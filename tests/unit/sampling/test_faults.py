@@ -137,7 +137,9 @@ def test_a_density_that_is_zero_everywhere_is_an_error(bounds, reference):
     annealer = Annealer(
         Space(target), num_particles=50, ess_fraction=0.5, num_steps=1, seed=(1, 2)
     )
-    with pytest.raises(InitialPositionError, match=f"100 draws of the {reference}") as e:
+    with pytest.raises(
+        InitialPositionError, match=f"100 draws of the {reference}"
+    ) as e:
         annealer.start()
     assert e.value.names == ("a", "b")
 

@@ -78,7 +78,9 @@ def test_acceptance_of_each_kernel_in_one_window():
     is_accepted = chunks[0].is_accepted
     rates = acceptance_by_kernel(chunks, 1)
     assert rates["local"] == pytest.approx(is_accepted[0::3].mean())
-    assert rates["jump"] == pytest.approx(np.delete(is_accepted, slice(0, 12, 3), 0).mean())
+    assert rates["jump"] == pytest.approx(
+        np.delete(is_accepted, slice(0, 12, 3), 0).mean()
+    )
     assert acceptance_by_kernel(chunks, 3) == {}
     assert acceptance_by_kernel((), 1) == {}
 

@@ -205,7 +205,9 @@ def plant(monkeypatch):
 def test_nan_once_is_rolled_back_and_training_goes_on(plant):
     # The first calls: the held-out loss at the start, 100 steps, their held-out loss.
     model, history, draws = plant(NanAt(150))
-    assert len([e for e in history.events if "non-finite loss after step 100" in e]) == 1
+    assert (
+        len([e for e in history.events if "non-finite loss after step 100" in e]) == 1
+    )
     assert "weights of step 100 restored" in history.events[-1]
     assert "learning rate lowered to 0.03" in history.events[-1]
     np.testing.assert_array_equal(history.steps, [0, 100, 200, 300, 400])
