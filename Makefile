@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 RESULTS ?= results/k2_24
 ARGS ?=
+# Most of the tests' time is compilation, which uses one core: one process a core.
+PARALLEL ?= -n auto --dist loadfile
 
 # TensorFlow has wheels for these versions only; Debian's Python may lack ensurepip.
 SUITABLE := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
@@ -42,10 +44,10 @@ demo: $(STAMP) ## Sample the K2-24 posterior; ARGS=--force or ARGS=--resume the 
 
 test: $(STAMP) ## Lint, import contracts, types, default tests
 	@$(MAKE) --no-print-directory lint imports types
-	$(BIN)/python -m pytest --durations=10
+	$(BIN)/python -m pytest $(PARALLEL) --durations=10
 
 test-full: $(STAMP) ## The long tests, then every example at its smallest size
-	$(BIN)/python -m pytest -m full --durations=10
+	$(BIN)/python -m pytest -m full $(PARALLEL) --durations=10
 	@set -e; for script in examples/*.py; do echo "$$script"; \
 	FLOWMC_QUICK=1 MPLBACKEND=agg $(BIN)/python "$$script"; done
 	@set -e; folder=$$(mktemp -d); for config in examples/*.toml; do echo "$$config"; \

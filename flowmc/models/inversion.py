@@ -138,13 +138,20 @@ def _pull_back(problem, known, x, x_bar, log_det_bar) -> list[tf.Tensor]:
     weights = _transposed(problem)
     biases = [tf.zeros([matrix.shape[0]], dtype) for matrix in weights]
     found = walk(weights, biases, emit=emit, activate=activate, like=known)
-    outer, *inner = found.units
-    rows = [_flat(_turn(units, size - 1)) for units in reversed(inner)]
-    rows.append(_flat(_turn(outer, size)))
     inputs = [tf.cast(CircleFeatures(problem.is_circle)(x), dtype), *hidden]
     total = tf.reverse(found.values, [0])
     return [
         slopes.x_known * total + slopes.log_det_known * log_det_bar,
+        *_network_cotangents(found.units, inputs, size),
+    ]
+
+
+def _network_cotangents(units, inputs, size: int) -> list[tf.Tensor]:
+    """Return cotangents of every weight, then of every bias."""
+    outer, *inner = units
+    rows = [_flat(_turn(item, size - 1)) for item in reversed(inner)]
+    rows.append(_flat(_turn(outer, size)))
+    return [
         *(r @ tf.transpose(c) for r, c in zip(rows, inputs, strict=True)),
         *(tf.reduce_sum(r, axis=1) for r in rows),
     ]

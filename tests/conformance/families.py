@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from flowmc import models
 from flowmc.core.errors import ConfigurationError
@@ -66,6 +67,29 @@ def can_have(family: str, size: int) -> bool:
     except ConfigurationError:
         return False
     return True
+
+
+def normal(*shape: int, seed: int = 0) -> np.ndarray:
+    """Return standard normal numbers of this shape."""
+    return np.random.default_rng(seed).standard_normal(shape)
+
+
+def points(model: Any, n: int, *, seed: int = 0) -> np.ndarray:
+    """Return points `[n, D]` where the model's mass is."""
+    x, _ = model.forward_and_log_det(normal(n, model.event_size, seed=seed))
+    return x.numpy()
+
+
+def assert_draws_follow(x: np.ndarray, log_prob: np.ndarray) -> None:
+    """Assert E_q[g / q] = 1 for densities g narrower than q, put at several draws."""
+    order = np.argsort(log_prob)
+    for quantile in (0.5, 0.7, 0.9):
+        center = x[order[int(quantile * len(x))]]
+        narrow = stats.multivariate_normal(center, 0.1 * np.cov(x.T))
+        ratio = np.exp(narrow.logpdf(x) - log_prob)
+        error = ratio.std() / np.sqrt(len(ratio))
+        assert error < 0.05
+        assert abs(ratio.mean() - 1.0) < 4.0 * error
 
 
 FAMILIES = [f for f in MODELS if isinstance(build(f, 2), TransportModel)]

@@ -7,7 +7,6 @@ from scipy import stats
 from scipy.special import logsumexp
 
 from flowmc import models
-from flowmc.core.errors import ConfigurationError, ModelError
 from flowmc.models.defensive import AXIS_REACH, defensive
 
 SHARES = (0.0, 0.5, 1.0)
@@ -191,63 +190,6 @@ def test_weights_are_bounded_for_a_multivariate_t3(axis_share):
     assert bare.max() > 1e6
 
 
-# A half-open plateau: the logarithm of an amplitude that may be zero.
-
-MEASURED, PRIOR_SD, EDGE = 5.0, 10.0, -3.0
-
-
-def plateau_log_prob(x):
-    """Amplitude measured as 5 +- 1, wide normal prior on its log; and partners."""
-    log_amplitude, partners = x[..., 0], x[..., 1:]
-    misfit = np.square(np.exp(np.minimum(log_amplitude, 50.0)) - MEASURED)
-    width = np.square((log_amplitude - np.log(MEASURED)) / PRIOR_SD)
-    centered = partners - 0.3 * np.tanh(log_amplitude)[..., None]
-    return -0.5 * (misfit + width + np.square(centered).sum(axis=-1))
-
-
-def plateau_truth():
-    grid = np.linspace(-80.0, 5.0, 400_001)
-    on_ridge = np.stack([grid, 0.3 * np.tanh(grid)], axis=-1)
-    density = np.exp(plateau_log_prob(on_ridge))
-    return density[grid < EDGE].sum() / density.sum()
-
-
-def plateau_estimate(size, *, axis_share):
-    """Weighted mass of the plateau, and its error, from the main mode's mixture."""
-    random = np.random.default_rng(10)
-    amplitude = np.log(np.abs(MEASURED + random.normal(size=4000)))
-    draws = random.normal(size=(4000, size)) + 0.3 * np.tanh(amplitude)[:, None]
-    draws[:, 0] = amplitude
-    draws = draws[amplitude > 0.0]
-    model = models.make("gaussian", event_size=size)
-    model.fit_whitening(draws)
-    mixture = defensive(model, axis_share=axis_share)
-    mixture.fit_tails(draws)
-    outcome = mixture.sample_and_log_prob(500_000, seed=(1, 2))
-    x, log_q = (part.numpy() for part in outcome)
-    weight = np.exp(plateau_log_prob(x) - log_q)
-    weight /= weight.mean()
-    is_inside = x[:, 0] < EDGE
-    estimate = np.mean(weight * is_inside)
-    influence = weight * (is_inside - estimate)
-    return estimate, influence.std() / np.sqrt(len(x))
-
-
-@pytest.mark.parametrize("size", [2, 5])
-def test_a_half_open_plateau_is_reached(size):
-    truth = plateau_truth()
-    assert 1e-5 < truth < 1e-2
-    estimate, error = plateau_estimate(size, axis_share=0.5)
-    assert error < 0.4 * truth
-    assert abs(estimate - truth) < 4.0 * error
-
-
-@pytest.mark.parametrize("size", [2, 5])
-def test_control_without_axis_parts_the_plateau_is_missed(size):
-    estimate, _ = plateau_estimate(size, axis_share=0.0)
-    assert estimate < 0.3 * plateau_truth()
-
-
 class Broken:
     """A density that cannot score what lies far out."""
 
@@ -270,24 +212,6 @@ def test_where_the_model_is_nan_the_tails_remain():
     assert np.isfinite(mixture.log_prob([[1e4, -1e4]])).all()
 
 
-def test_tails_are_fitted_to_the_bulk_whatever_the_outliers():
-    random = np.random.default_rng(11)
-    draws = random.standard_t(df=2, size=(20_000, 2)) @ lower(2).T + 3.0
-    draws[:5] = 1e9
-    mixture = defensive(models.make("gaussian", event_size=2))
-    mixture.fit_tails(draws)
-    location, scale_tril = mixture.tails
-    np.testing.assert_allclose(location, 3.0, atol=0.1)
-    assert np.abs(scale_tril).max() < 5.0
-
-
-def test_tails_honour_weights():
-    draws = np.random.default_rng(12).normal(size=(4000, 2))
-    mixture = defensive(models.make("gaussian", event_size=2))
-    mixture.fit_tails(draws, weights=(draws[:, 0] > 0.0).astype(float))
-    assert mixture.tails[0][0] > 0.5
-
-
 def test_set_tails_restores_what_tails_gave():
     mixture = make_mixture(3)
     x = np.random.default_rng(13).normal(size=(20, 3))
@@ -297,29 +221,3 @@ def test_set_tails_restores_what_tails_gave():
     assert np.all(mixture.log_prob(x) != before)
     mixture.set_tails(*tails)
     np.testing.assert_array_equal(mixture.log_prob(x), before)
-
-
-@pytest.mark.parametrize(
-    ("options", "text"),
-    [
-        ({"weight": 0.0}, "`weight` must lie strictly between 0 and 1"),
-        ({"weight": 1.0}, "`weight` must lie strictly between 0 and 1"),
-        ({"axis_share": -0.1}, "`axis_share` must lie between 0 and 1"),
-        ({"axis_share": 1.1}, "`axis_share` must lie between 0 and 1"),
-        ({"degrees_of_freedom": 0.0}, "`degrees_of_freedom` must be positive"),
-    ],
-)
-def test_bad_shares(options, text):
-    with pytest.raises(ConfigurationError, match=text):
-        defensive(models.make("gaussian", event_size=2), **options)
-
-
-def test_a_model_without_density_is_refused():
-    with pytest.raises(ModelError, match="latent_independence"):
-        defensive(object())
-
-
-def test_repr_tells_the_parts():
-    mixture = defensive(models.make("gaussian", event_size=2), weight=0.2)
-    assert repr(mixture).startswith("defensive(gaussian(event_size=2")
-    assert "weight=0.2, degrees_of_freedom=2.0, axis_share=0.5" in repr(mixture)
