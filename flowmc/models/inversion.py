@@ -13,7 +13,7 @@ differentiated, so that a gradient costs and compiles about as much as a solutio
 
 __all__ = ["SolveCoordinate", "invert"]
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -21,12 +21,7 @@ import tensorflow as tf
 
 from flowmc.models.features import CircleFeatures
 from flowmc.models.recursion import walk
-
-# Solves coordinates: (known values [..., n], their parameters [P, ..., n], indices) ->
-# (values, log-dets).  Elementwise: also called for all coordinates at once.
-SolveCoordinate = Callable[
-    [tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]
-]
+from flowmc.models.scalar_slopes import SolveCoordinate, scalar_slopes
 
 
 class _Problem(NamedTuple):
@@ -112,7 +107,7 @@ def _pull_back(problem, known, x, x_bar, log_det_bar) -> list[tf.Tensor]:
     """Return cotangents of the known side, of every weight and of every bias."""
     size, dtype = known.shape[0], problem.weights[0].dtype
     hidden, parameters = _one_pass(problem, x)
-    slopes = _scalar_slopes(problem, known, parameters)
+    slopes = scalar_slopes(problem.solve, known, parameters)
     seen = _feature_slopes(x, problem.is_circle)
     backward = [
         tf.reverse(item, [0])
@@ -155,31 +150,6 @@ def _network_cotangents(units, inputs, size: int) -> list[tf.Tensor]:
         *(r @ tf.transpose(c) for r, c in zip(rows, inputs, strict=True)),
         *(tf.reduce_sum(r, axis=1) for r in rows),
     ]
-
-
-class _ScalarSlopes(NamedTuple):
-    """Derivatives of G and L: `[D, n]` by z, `[D, P, n]` by the parameters."""
-
-    x_known: tf.Tensor
-    x_parameters: tf.Tensor
-    log_det_known: tf.Tensor
-    log_det_parameters: tf.Tensor
-
-
-def _scalar_slopes(problem, known, parameters) -> _ScalarSlopes:
-    """Differentiate the map of one coordinate, at all coordinates at once."""
-    indices = tf.range(known.shape[0])[:, None]
-    with tf.GradientTape(persistent=True) as tape:
-        tape.watch([known, parameters])
-        x, log_det = problem.solve(known, parameters, indices)
-    zero = tf.UnconnectedGradients.ZERO
-    slopes = []
-    for result in (x, log_det):
-        by_known, by_parameters = tape.gradient(
-            result, [known, parameters], unconnected_gradients=zero
-        )
-        slopes += [by_known, tf.transpose(by_parameters, [1, 0, 2])]
-    return _ScalarSlopes(*slopes)
 
 
 def _one_pass(problem, x) -> tuple[list[tf.Tensor], tf.Tensor]:

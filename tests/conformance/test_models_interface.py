@@ -12,6 +12,7 @@ from tests.conformance.families import (
     FAMILIES,
     build,
     can_have,
+    normal,
     options_of,
     points,
     trained,
