@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 RESULTS ?= results/k2_24
 ARGS ?=
 # Most of the tests' time is compilation, which uses one core: one process a core.
-PARALLEL ?= -n auto --dist loadfile
+PARALLEL ?= -n auto --maxprocesses=4 --dist loadfile
 
 # TensorFlow has wheels for these versions only; Debian's Python may lack ensurepip.
 SUITABLE := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
@@ -50,8 +50,8 @@ test-full: $(STAMP) ## The long tests, then every example at its smallest size
 	$(BIN)/python -m pytest -m full $(PARALLEL) --durations=10
 	@set -e; for script in examples/*.py; do echo "$$script"; \
 	FLOWMC_QUICK=1 MPLBACKEND=agg $(BIN)/python "$$script"; done
-	@set -e; folder=$$(mktemp -d); for config in examples/*.toml; do echo "$$config"; \
-	$(BIN)/flowmc run "$$config" -o "$$folder/out" --test; done; rm -r "$$folder"
+	@set -e; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; for config in examples/*.toml; do echo "$$config"; \
+	$(BIN)/flowmc run "$$config" -o "$$folder/out" --test; done
 
 check: $(STAMP) ## The fast part of `make test`
 	@$(MAKE) --no-print-directory lint imports types
@@ -75,9 +75,9 @@ coverage: $(STAMP) ## Which lines the default tests reach
 	$(BIN)/python -m coverage run -m pytest
 	$(BIN)/python -m coverage report
 
-bench: $(STAMP) ## List the comparisons with other samplers
-	@for script in benchmarks/*.py; do if test -f "$$script"; \
-	then echo "$(BIN)/python $$script"; else echo "There are no benchmarks yet."; fi; done
+bench: $(STAMP) ## Name the comparisons with other packages
+	@echo "Install the peers: $(BIN)/python -m pip install --editable '.[bench]'"
+	@for script in flows training; do echo "$(BIN)/python benchmarks/$$script.py"; done
 
 clean: ## Remove the environment and every cache
 	rm -rf $(VENV) build *.egg-info .coverage

@@ -1,4 +1,4 @@
-"""Normalizing flows and VAEs trained while they sample, inside exact MCMC.
+"""Normalizing flows trained while they sample, inside exact MCMC.
 
 `import flowmc` is fast and does not load TensorFlow: every public name is loaded on
 first use (PEP 562).

@@ -119,7 +119,7 @@ class _Loop:
         )
 
     def _anneal(self, state: RunState) -> RunState:
-        state = self._start.advance(state)
+        state = self._start.advance(state, is_last=self._half_is_spent(state))
         if state.phase == "anneal":
             done = round(100 * state.scalars["inverse_temperature"] ** 0.1)
             stats = {"b": float(state.scalars["inverse_temperature"])}
@@ -130,8 +130,7 @@ class _Loop:
 
     def _warmup(self, state: RunState) -> RunState:
         windows, window = self._engine.schedule.windows, state.window
-        limit = self._budget.max_evaluations
-        if limit is not None and state.num_log_prob > WARMUP_SHARE * limit:
+        if self._half_is_spent(state):
             note = "warm-up ended early: half of `max_evaluations` was used up"
             record = WindowRecord("warmup ended", "none", 0, notes=(note,))
             return freeze(replace(state, history=(*state.history, record)))
@@ -148,6 +147,11 @@ class _Loop:
         }
         self._progress.update("warm-up", done, sum(windows), stats)
         return state
+
+    def _half_is_spent(self, state: RunState) -> bool:
+        """Whether learning has had its share of the evaluations."""
+        limit = self._budget.max_evaluations
+        return limit is not None and state.num_log_prob > WARMUP_SHARE * limit
 
     def _produce(self, state: RunState) -> RunState:
         to_check = self._sweeps_to_check(state)

@@ -131,9 +131,11 @@ def _mode_report(space: Space, state: RunState) -> dict[str, Any]:
     notes = {"notes": " ".join(space.target.notes)} if space.target.notes else {}
     if start.name != "anneal":
         return {"search": "none: the chains started at given positions", **notes}
+    reached = start.settings["inverse_temperature"]
+    done = "" if reached == 1.0 else f", stopped at inverse temperature {reached:.2g}"
     return {
         **notes,
-        "search": "particles annealed to the target",
+        "search": f"particles annealed to the target{done}",
         "particles": start.settings["particles"],
         "temperatures": start.settings["levels"],
     }

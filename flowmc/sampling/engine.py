@@ -82,8 +82,9 @@ class Engine:
         state = spend(state, started, runner.compile_seconds - compiled)
         if block.faults is not None:
             made = len(block.record.position) * sweep.num_draws * self.num_chains
+            self.space.target.count(made)
             rejected = raise_faults(block.faults, self.space)
-            self.space.target.count(made, num_nan=rejected)
+            self.space.target.count(0, num_nan=rejected)
         return block, state
 
     def remember(self, block: Block) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from flowmc import models
 from flowmc.core.records import History
 from flowmc.core.seeds import fold_in
-from flowmc.models.saving import get_arrays, set_arrays
+from flowmc.models.saving import from_saved, get_arrays, set_arrays, to_saved
 from flowmc.sampling.settings import Schedule
 from flowmc.training.fit import fit
 from flowmc.training.gate import judge_refit
@@ -44,7 +44,7 @@ class Learner:
         self.network = (
             models.make(model, event_size=event_size, seed=make_seed)
             if isinstance(model, str)
-            else model
+            else from_saved(to_saved(model))  # the caller's own is left as it is
         )
         weight = schedule.defensive_weight
         self.proposals = {

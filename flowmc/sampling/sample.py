@@ -11,6 +11,7 @@ from flowmc.core.checks import check_choice, check_positive_integer
 from flowmc.core.errors import CheckpointMismatchError, ConfigurationError
 from flowmc.core.progress import make_progress
 from flowmc.core.seeds import root_seed
+from flowmc.models.saving import to_saved
 from flowmc.results.files import MissingFileError
 from flowmc.results.posterior import Posterior
 from flowmc.sampling.adaptive import run_adaptive
@@ -18,7 +19,7 @@ from flowmc.sampling.assemble import assemble
 from flowmc.sampling.budget import Budget
 from flowmc.sampling.device import place
 from flowmc.sampling.engine import Engine
-from flowmc.sampling.saver import Saver
+from flowmc.sampling.saver import Saver, digest
 from flowmc.sampling.settings import Schedule
 from flowmc.sampling.space import Space
 from flowmc.sampling.state import RunState
@@ -56,7 +57,7 @@ def sample(
         target: What to sample.
         num_draws: Draws of each chain.
         num_chains: Chains, moved together.
-        model: "auto", a family name, or a model of `flowmc.models` to be trained.
+        model: "auto", a family name, or a model of `flowmc.models`, copied.
         kernel: "auto" or the name of the local kernel run in the model's base space.
         initial: Starting positions theta `[n, D]`; None anneals from the prior.
         schedule: Settings of warm-up and training; defaults fit most problems.
@@ -106,6 +107,10 @@ def sample(
             num_draws, target_ess, max_evaluations, max_seconds, should_stop
         )
         identity = {**config, "target": target.fingerprint()} if checkpoint else {}
+        identity["initial"] = None if initial is None else digest(initial)
+        identity["max_evaluations"] = max_evaluations
+        if not isinstance(model, str):
+            identity["weights"] = digest(*to_saved(model).arrays.values())
         # A longer or shorter run of the same chains is the same run.
         identity.pop("num_draws", None)
         saver = Saver(checkpoint, identity=identity)
@@ -113,7 +118,7 @@ def sample(
         state, reasons = run_adaptive(
             engine, state, initial=initial, budget=budget, saver=saver, progress=bar
         )
-        reasons += _reasons_of_start(space, initial)
+        reasons += _reasons_of_start(space, initial, state)
         wanted = None if target_ess or max_seconds else num_draws
         return assemble(engine, state, num_draws=wanted, config=config, reasons=reasons)
 
@@ -151,7 +156,14 @@ def _first_state(saver: Saver, engine: Engine, *, resume: bool) -> RunState:
     return state
 
 
-def _reasons_of_start(space: Space, initial: Any) -> list[str]:
+def _reasons_of_start(space: Space, initial: Any, state: RunState) -> list[str]:
+    reached = state.history[0].settings.get("inverse_temperature", 1.0)
+    if reached < 1.0:
+        return [
+            "The annealed start must reach the target, at inverse temperature 1; it "
+            f"stopped at {reached:.2g}. Raise `max_evaluations` or "
+            "`schedule.anneal.max_levels`."
+        ]
     if initial is None and space.has_reference:
         return []
     return [

@@ -1,11 +1,14 @@
 """Write the state of a run now and then; read it back to continue."""
 
-__all__ = ["Saver"]
+__all__ = ["Saver", "digest"]
 
+import hashlib
 import time
 from collections.abc import Mapping
 from os import PathLike
 from typing import Any
+
+import numpy as np
 
 from flowmc.results.checkpoint import check_match, load_checkpoint, save_checkpoint
 from flowmc.results.files import MissingFileError
@@ -64,3 +67,11 @@ class Saver:
         if self._path is None:
             return "no checkpoint was asked for, so nothing was kept."
         return f"its state is in {str(self._path)!r}: resume from there."
+
+
+def digest(*arrays: Any) -> str:
+    """Return a short fingerprint of arrays, for what must be equal on resuming."""
+    state = hashlib.blake2b(digest_size=8)
+    for array in arrays:
+        state.update(np.ascontiguousarray(array).tobytes())
+    return state.hexdigest()

@@ -38,8 +38,13 @@ class StartPhase:
             seed=fold_in(engine.seed, "anneal"),
         )
 
-    def advance(self, state: RunState) -> RunState:
-        """Do one unit of work; the last one begins the warm-up."""
+    def advance(self, state: RunState, *, is_last: bool = False) -> RunState:
+        """Do one unit of work; the last one begins the warm-up.
+
+        Args:
+            state: The run so far.
+            is_last: End the annealing with this unit, wherever it is.
+        """
         if self._initial is not None:
             return self._start_from_positions(state)
         started, compiled = time.perf_counter(), self._annealer.compile_seconds
@@ -60,7 +65,7 @@ class StartPhase:
             },
         )
         state = spend(state, started, self._annealer.compile_seconds - compiled)
-        is_last = state.unit > self._engine.schedule.anneal.max_levels
+        is_last |= state.unit > self._engine.schedule.anneal.max_levels
         if particles.inverse_temperature < 1.0 and not is_last:
             return state
         return self._start_from_particles(state, particles)
@@ -81,7 +86,11 @@ class StartPhase:
             model="gaussian",
             num_steps=num_levels * engine.schedule.anneal.num_steps,
             acceptance={"random_walk": particles.acceptance},
-            settings={"levels": num_levels, "particles": len(x)},
+            settings={
+                "levels": num_levels,
+                "particles": len(x),
+                "inverse_temperature": particles.inverse_temperature,
+            },
             notes=tuple(notes),
         )
         return self._begin_warmup(state, x[chosen], log_prob[chosen], record)

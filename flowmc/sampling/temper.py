@@ -46,7 +46,8 @@ def next_temperature(
     for _ in range(100):
         middle = 0.5 * (low + high)
         low, high = (middle, high) if keeps(math.exp(middle)) else (low, middle)
-    return current + math.exp(low)
+    # A step too small to be seen beside `current` would never end.
+    return max(current + math.exp(low), math.nextafter(current, 1.0))
 
 
 def systematic_resample(

@@ -262,7 +262,6 @@ def test_control_stale_caches_after_learning_are_seen():
     assert largest_z(relearned(independence(), is_rebuilt=False)) > FAIL
 
 
-@pytest.mark.full
 def test_control_a_sweep_with_a_wrong_density_is_seen():
     model = proposal()
     block = sweep_block("numpy", Rescored(model, lambda x: 0.5 * model.log_prob(x)))
