@@ -29,12 +29,21 @@ def example():
     return module
 
 
+@pytest.fixture(scope="module", params=["graph_target", "host_target"])
+def run(request, example):
+    """The shipped defaults in one mode of use: its name and posterior."""
+    return request.param, flowmc.sample(getattr(example, request.param)(), seed=24)
+
+
+@pytest.fixture(scope="module")
+def truth():
+    """Evidence and marginals by quadrature."""
+    return json.loads((ROOT / "tests" / "truths" / "k2_24.json").read_text())
+
+
 @pytest.mark.full
-@pytest.mark.parametrize("mode", ["graph_target", "host_target"])
-def test_posterior_and_evidence_match_quadrature(example, mode):
-    # Twice the default: one visit to the plateau weighs half as much in the mean.
-    posterior = flowmc.sample(getattr(example, mode)(), num_draws=2000, seed=24)
-    truth = json.loads((ROOT / "tests" / "truths" / "k2_24.json").read_text())
+def test_posterior_and_evidence_match_quadrature(run, truth):
+    posterior = run[1]
     assert posterior.verdict.ok, posterior.verdict.reasons
     assert abs(posterior.log_evidence - truth["log_evidence"]) < 0.05
     assert posterior.log_evidence_error < 0.02
@@ -44,7 +53,6 @@ def test_posterior_and_evidence_match_quadrature(example, mode):
         expected = truth["parameters"][name]
         sd = expected.get("sd_above_plateau", expected["sd"])
         values = flat[:, column]
-        # Of the whole: its sd, plateau included.  Of the bulk: the bulk's.
         assert abs(values.mean() - expected["mean"]) < 0.1 * expected["sd"], name
         if "mean_above_plateau" in expected:
             bulk = values[values > PLATEAU_END].mean()
@@ -52,6 +60,19 @@ def test_posterior_and_evidence_match_quadrature(example, mode):
         for key, level in LEVELS.items():
             difference = np.quantile(values, level) - expected[key]
             assert abs(difference) < 0.1 * sd, (name, key)
+
+
+@pytest.mark.full
+def test_mean_with_the_plateau_within_a_tenth_of_the_bulk_sd(run, truth, request):
+    mode, posterior = run
+    if mode == "host_target":
+        # Known shortfall: 0.104 of the bulk's sd, for a chain that stays long on the
+        # plateau gives it 2.2e-3 of the draws where 3.2e-4 is true.
+        known = pytest.mark.xfail(strict=False, reason="plateau visited too long")
+        request.applymarker(known)
+    expected = truth["parameters"]["logk2"]
+    values = posterior.flat()[:, posterior.names.index("logk2")]
+    assert abs(values.mean() - expected["mean"]) < 0.1 * expected["sd_above_plateau"]
 
 
 @pytest.mark.full

@@ -64,6 +64,7 @@ def test_force_deletes_only_our_files(tmp_path):
 def test_foreign_files_do_not_matter(tmp_path):
     (tmp_path / "notes.txt").write_text("x")
     OutputFolder(tmp_path).prepare()
+    assert (tmp_path / "notes.txt").read_text() == "x"
 
 
 def test_one_writer_at_a_time(tmp_path):
