@@ -7,16 +7,20 @@ needs from the others.  Shapes are `[..., D]`; a batch of chains is `[num_chains
 __all__ = [
     "Array",
     "Batch",
+    "CompositeKernel",
     "DensityModel",
+    "Evaluate",
     "Evaluation",
     "Kernel",
     "LatentModel",
     "LogProbFn",
     "Loss",
     "Request",
+    "RequestKernel",
     "Seed",
     "Trainable",
     "TransportModel",
+    "WholeStepKernel",
 ]
 
 from collections.abc import Callable, Sequence
@@ -25,18 +29,25 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 Array = Any  # a tf.Tensor inside compiled code, a float64 numpy array outside
 Seed = Any  # stateless int32[2] tensor or array
 LogProbFn = Callable[[Array], Array]  # [n, D] -> [n]
+Evaluate = Callable[..., Any]  # Request -> Evaluation
 
 
 class Request(NamedTuple):
     """Points a kernel wants evaluated before it can go on.
 
     `needs_gradient` is a Python bool, fixed when the kernel is traced; `carry` is any
-    nest of tensors, handed back unchanged to `Kernel.complete`.
+    nest of tensors, handed back unchanged to `complete`.  `defect` marks points that
+    the model got wrong (see `kernels.tally`): the kernel put harmless ones in their
+    place, and they count as points of zero density.  A request with `is_wanted` is one
+    of a series of unknown length: it is answered while that is true, and then `finish`
+    makes the outcome of its carry.
     """
 
     points: Array  # [m, D]
     needs_gradient: bool
     carry: Any
+    defect: Array | None = None  # [m], int32
+    is_wanted: Array | None = None  # [], bool
 
 
 class Evaluation(NamedTuple):
@@ -124,14 +135,28 @@ class Loss(Protocol):
 class Kernel(Protocol):
     """An exact transition, written once for graph and host targets.
 
-    `propose` asks for evaluations; `complete` either finishes the step or asks again.
-    `step` drives the two with the kernel's own target function.
+    A kernel steps in one of three ways: by requests (`RequestKernel`), in one piece
+    (`WholeStepKernel`), or by stepping others (`CompositeKernel`).  `kernels.drive`
+    knows them; `step` drives a kernel with its own target function.
     """
+
+    name: str
 
     def init(
         self, position: Array, log_prob: Array | None = None, *, payload: Any = ()
     ) -> Any:
         """Build the state at `position` `[num_chains, D]`; rebuilds every cache."""
+
+    def step(self, state: Any, *, seed: Seed) -> tuple[Any, Any]:
+        """Take one step in every chain."""
+
+
+@runtime_checkable
+class RequestKernel(Protocol):
+    """Asks for evaluations and is told the answers: propose, then complete.
+
+    One that repeats its request also has `finish(carry) -> (state, info)`.
+    """
 
     def propose(self, state: Any, *, seed: Seed) -> Request:
         """Start one step."""
@@ -141,5 +166,25 @@ class Kernel(Protocol):
     ) -> tuple[Any, Any] | Request:
         """Finish the step as `(state, info)`, or ask for more."""
 
-    def step(self, state: Any, *, seed: Seed) -> tuple[Any, Any]:
-        """Take one step in every chain."""
+
+@runtime_checkable
+class WholeStepKernel(Protocol):
+    """Evaluates by itself, as often as it likes, inside one step."""
+
+    def start(
+        self, position: Array, log_prob: Array, *, payload: Any, evaluate: Evaluate
+    ) -> Any:
+        """Build the state, with whatever evaluations its caches need."""
+
+    def whole_step(
+        self, state: Any, *, evaluate: Evaluate, seed: Seed
+    ) -> tuple[Any, Any]:
+        """Take one step; `info.tally` counts what was evaluated."""
+
+
+@runtime_checkable
+class CompositeKernel(Protocol):
+    """Steps other kernels, by whatever steps kernels here."""
+
+    def compose(self, state: Any, *, stepper: Any, seed: Seed) -> tuple[Any, Any]:
+        """Take one step by means of `stepper.init`, `stepper` and `stepper.choose`."""

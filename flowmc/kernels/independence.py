@@ -27,8 +27,9 @@ from flowmc.core.types import (
     Request,
     Seed,
 )
-from flowmc.kernels.drive import drive, evaluate_with, target_log_prob
+from flowmc.kernels.drive import starting_log_prob, step_with
 from flowmc.kernels.metropolis import MetropolisInfo, accept_with
+from flowmc.kernels.tally import replace_bad
 
 
 class IndependenceState(NamedTuple):
@@ -57,6 +58,7 @@ class IndependenceInfo(NamedTuple):
     is_accepted: Array  # [num_chains]
     log_accept_ratio: Array  # [num_chains]
     path: IndependencePath
+    tally: Any = ()
 
 
 @KERNELS.register("independence")
@@ -95,9 +97,9 @@ class Independence:
         self, position: Array, log_prob: Array | None = None, *, payload: Any = ()
     ) -> IndependenceState:
         """Build the state at `position`; call again whenever the model has learned."""
-        position = tf.convert_to_tensor(position, dtype=tf.float64)
-        if log_prob is None:
-            log_prob = target_log_prob(self._target_log_prob_fn, position)
+        position, log_prob = starting_log_prob(
+            self._target_log_prob_fn, position, log_prob
+        )
         log_weight = log_prob - self._model.log_prob(position)
         return IndependenceState(position, log_prob, payload, log_weight)
 
@@ -107,23 +109,17 @@ class Independence:
         points, log_q = self._model.sample_and_log_prob(
             self.num_steps * num_chains, seed=seed
         )
-        usable = tf.reduce_all(tf.math.is_finite(points), axis=-1)
-        usable &= tf.math.is_finite(log_q)
         # The target never sees a point the model got wrong; a known good one instead.
         safe = tf.tile(state.position, [self.num_steps, 1])
-        points = tf.where(usable[:, None], points, safe)
-        return Request(
-            points, needs_gradient=False, carry=(state, points, log_q, usable)
-        )
+        points, log_q, defect = replace_bad(points, log_q, safe=safe)
+        return Request(points, False, carry=(state, points, log_q), defect=defect)
 
     def complete(
         self, carry: Any, evaluation: Evaluation, *, seed: Seed
     ) -> tuple[IndependenceState, IndependenceInfo]:
         """Run the accept/reject steps one after the other."""
-        state, points, log_q, usable = carry
-        log_weight = tf.where(
-            usable, evaluation.log_prob - log_q, tf.constant(-float("inf"), tf.float64)
-        )
+        state, points, log_q = carry
+        log_weight = evaluation.log_prob - log_q
         proposed = tf.nest.map_structure(
             self._by_step,
             IndependenceState(
@@ -146,8 +142,7 @@ class Independence:
         self, state: IndependenceState, *, seed: Seed
     ) -> tuple[IndependenceState, IndependenceInfo]:
         """Take `num_steps` steps in every chain."""
-        evaluate = evaluate_with(self._target_log_prob_fn)
-        return drive(self, state, evaluate=evaluate, seed=seed)
+        return step_with(self, state, self._target_log_prob_fn, seed=seed)
 
     def _by_step(self, tensor: tf.Tensor) -> tf.Tensor:
         shape = [self.num_steps, tensor.shape[0] // self.num_steps, *tensor.shape[1:]]

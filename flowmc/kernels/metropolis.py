@@ -22,6 +22,7 @@ class MetropolisInfo(NamedTuple):
 
     is_accepted: Array  # [num_chains], bool
     log_accept_ratio: Array  # [num_chains]
+    tally: Any = ()  # of the whole step; entered by whoever drives the kernel
 
 
 def accept(

@@ -5,11 +5,14 @@
 A random walk or HMC that would need a step size for every direction of `x` needs one
 number in `z`, where a fitted flow makes the target nearly a standard normal.
 
+Points that do not come back under the inverse have zero density for this kernel, where
+it is and where it goes alike, so that the map is one-to-one wherever it is used.
+
 Reference: Hoffman et al. (2019), arXiv:1903.03704 (NeuTra); Parno and Marzouk (2018),
 arXiv:1412.5492.
 """
 
-__all__ = ["Preconditioned", "PreconditionedState"]
+__all__ = ["Preconditioned", "PreconditionedState", "preconditioned"]
 
 from typing import Any, NamedTuple
 
@@ -19,14 +22,23 @@ from flowmc.core.errors import ConfigurationError
 from flowmc.core.registry import KERNELS
 from flowmc.core.types import (
     Array,
+    CompositeKernel,
     Evaluation,
     Kernel,
     LogProbFn,
     Request,
+    RequestKernel,
     Seed,
     TransportModel,
+    WholeStepKernel,
 )
-from flowmc.kernels.drive import drive, evaluate_with, target_log_prob
+from flowmc.kernels.change_of_variables import (
+    MAX_ROUND_TRIP_ERROR,
+    ChangeOfVariables,
+)
+from flowmc.kernels.drive import starting_log_prob, step_with
+from flowmc.kernels.preconditioned_whole import PreconditionedWhole
+from flowmc.kernels.tally import SOUND
 
 
 class PreconditionedState(NamedTuple):
@@ -43,16 +55,48 @@ class PreconditionedState(NamedTuple):
 
 
 @KERNELS.register("preconditioned")
-class Preconditioned:
-    """The kernel `inner`, run on `z` and reported in `x`.
+def preconditioned(
+    *,
+    target_log_prob_fn: LogProbFn | None = None,
+    model: TransportModel,
+    inner: Kernel,
+    max_round_trip_error: float | None = MAX_ROUND_TRIP_ERROR,
+) -> Kernel:
+    """Build the kernel `inner`, run on `z` and reported in `x`.
 
     Args:
         target_log_prob_fn: `[n, D] -> [n]` of `x`; None if the caller evaluates.
         model: An exact map between `x` and `z`.
         inner: The kernel to run; it is never asked for its own target.
+        max_round_trip_error: Largest difference between `z` and the inverse of its
+            image, relative to `1 + |z|`, that counts as exact; None does not look.
 
     Raises:
-        ConfigurationError: The model is no exact map.
+        ConfigurationError: The model is no exact map, or `inner` is made of others.
+    """
+    if not isinstance(model, TransportModel):
+        raise ConfigurationError(
+            "`model` must map between x and z exactly (`forward_and_log_det`, "
+            f"`inverse_and_log_det`); got {type(model).__name__}. For a VAE use "
+            "`latent_walk` or `latent_hmc`."
+        )
+    if isinstance(inner, CompositeKernel):
+        raise ConfigurationError(
+            f"`inner` must be a kernel of its own; got {type(inner).__name__}. Make "
+            "each of its parts `preconditioned`, and compose those."
+        )
+    change = ChangeOfVariables(model, max_round_trip_error=max_round_trip_error)
+    kind = PreconditionedWhole if isinstance(inner, WholeStepKernel) else Preconditioned
+    return kind(target_log_prob_fn=target_log_prob_fn, change=change, inner=inner)
+
+
+class Preconditioned:
+    """Passes the requests of `inner` on, mapped to `x`, and the answers back.
+
+    Args:
+        target_log_prob_fn: `[n, D] -> [n]` of `x`, or None.
+        change: The map.
+        inner: A kernel of requests.
     """
 
     name = "preconditioned"
@@ -60,30 +104,25 @@ class Preconditioned:
     def __init__(
         self,
         *,
-        target_log_prob_fn: LogProbFn | None = None,
-        model: TransportModel,
-        inner: Kernel,
+        target_log_prob_fn: LogProbFn | None,
+        change: ChangeOfVariables,
+        inner: Any,
     ) -> None:
-        if not isinstance(model, TransportModel):
-            raise ConfigurationError(
-                "`model` must map between x and z exactly (`forward_and_log_det`, "
-                f"`inverse_and_log_det`); got {type(model).__name__}. For a VAE use "
-                "`latent_walk` or `latent_hmc`."
-            )
         self._target_log_prob_fn = target_log_prob_fn
-        self._model = model
-        self.inner = inner
+        self._change = change
+        self.inner: Any = inner
+        self._is_request_kernel(inner)
 
     def init(
         self, position: Array, log_prob: Array | None = None, *, payload: Any = ()
     ) -> PreconditionedState:
         """Build the state at `position`; call again whenever the model has learned."""
-        position = tf.convert_to_tensor(position, dtype=tf.float64)
-        if log_prob is None:
-            log_prob = target_log_prob(self._target_log_prob_fn, position)
-        z, inverse_log_det = self._model.inverse_and_log_det(position)
+        position, log_prob = starting_log_prob(
+            self._target_log_prob_fn, position, log_prob
+        )
+        z, log_prob_z = self._change.to_latent(position, log_prob)
         carried = (position, log_prob, payload)
-        inner = self.inner.init(z, log_prob - inverse_log_det, payload=carried)
+        inner = self.inner.init(z, log_prob_z, payload=carried)
         return PreconditionedState(position, log_prob, inner)
 
     def propose(self, state: PreconditionedState, *, seed: Seed) -> Request:
@@ -94,33 +133,48 @@ class Preconditioned:
         self, carry: Any, evaluation: Evaluation, *, seed: Seed
     ) -> tuple[PreconditionedState, Any] | Request:
         """Hand the answers to the inner kernel in its own coordinates."""
-        inner_carry, points, log_det, usable, state = carry
-        log_prob = tf.where(
-            usable, evaluation.log_prob, tf.constant(-float("inf"), tf.float64)
-        )
-        carried = (points, log_prob, evaluation.payload)
-        answer = Evaluation(log_prob + log_det, None, carried)
+        inner_carry, z, points, log_det, state = carry
+        carried = (points, evaluation.log_prob, evaluation.payload)
+        gradient = evaluation.gradient
+        if gradient is not None:
+            *_, pull_back = self._change.to_target_with_gradient(z, safe=points)
+            gradient = pull_back(gradient)
+        answer = Evaluation(evaluation.log_prob + log_det, gradient, carried)
         outcome = self.inner.complete(inner_carry, answer, seed=seed)
         if isinstance(outcome, Request):
             return self._translate(outcome, state)
-        inner, info = outcome
-        position, log_prob, _ = inner.payload
-        return PreconditionedState(position, log_prob, inner), info
+        return self._outcome(*outcome)
+
+    def finish(self, carry: Any) -> tuple[PreconditionedState, Any]:
+        """Make the outcome of a series of requests."""
+        return self._outcome(*self.inner.finish(carry[0]))
 
     def step(
         self, state: PreconditionedState, *, seed: Seed
     ) -> tuple[PreconditionedState, Any]:
         """Take one step in every chain."""
-        evaluate = evaluate_with(self._target_log_prob_fn)
-        return drive(self, state, evaluate=evaluate, seed=seed)
+        return step_with(self, state, self._target_log_prob_fn, seed=seed)
+
+    def _outcome(self, inner: Any, info: Any) -> tuple[PreconditionedState, Any]:
+        position, log_prob, _ = inner.payload
+        return PreconditionedState(position, log_prob, inner), info
 
     def _translate(self, request: Request, state: PreconditionedState) -> Request:
-        points, log_det = self._model.forward_and_log_det(request.points)
-        usable = tf.reduce_all(tf.math.is_finite(points), axis=-1)
-        usable &= tf.math.is_finite(log_det)
-        copies = points.shape[0] // state.position.shape[0]
+        copies = request.points.shape[0] // state.position.shape[0]
         safe = tf.tile(state.position, [copies, 1])
-        points = tf.where(usable[:, None], points, safe)
-        log_det = tf.where(usable, log_det, 0.0)
-        carry = (request.carry, points, log_det, usable, state)
-        return Request(points, request.needs_gradient, carry)
+        points, log_det, defect = self._change.to_target(request.points, safe=safe)
+        if request.defect is not None:
+            defect = tf.where(request.defect == SOUND, defect, request.defect)
+        # Whoever needs no gradient need not carry z.
+        z = request.points if request.needs_gradient else ()
+        carry = (request.carry, z, points, log_det, state)
+        return request._replace(points=points, carry=carry, defect=defect)
+
+    @staticmethod
+    def _is_request_kernel(inner: Any) -> None:
+        if not isinstance(inner, RequestKernel):
+            raise ConfigurationError(
+                "`inner` must be a kernel, with `propose` and `complete` or "
+                f"`whole_step`; got {type(inner).__name__}. Build one with "
+                "`flowmc.kernels.make`."
+            )

@@ -102,19 +102,21 @@ class _Loop:
             raise
         return self._counted(state)
 
-    def _counts(self) -> tuple[int, int]:
+    def _counts(self) -> tuple[int, int, int]:
         """Evaluations and rejected bad values so far, of this process."""
         target = self._engine.space.target
-        return target.num_evaluations, target.num_nan + target.num_crashed
+        num_bad = target.num_nan + target.num_crashed
+        return target.num_evaluations, target.num_gradients, num_bad
 
     def _counted(self, state: RunState) -> RunState:
         """Return the state with the present unit's evaluations added."""
-        done, bad = (
+        done, gradients, bad = (
             now - then for now, then in zip(self._counts(), self._before, strict=True)
         )
         return replace(
             state,
             num_log_prob=state.num_log_prob + done,
+            num_gradient=state.num_gradient + gradients,
             num_bad_values=state.num_bad_values + bad,
         )
 

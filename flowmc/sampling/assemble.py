@@ -85,7 +85,7 @@ def _cost(space: Space, state: RunState) -> Cost:
     seconds["total"] = sum(seconds.get(k, 0.0) for k in ("compile", "train", "sample"))
     return Cost(
         log_prob_calls=state.num_log_prob,
-        gradient_calls=space.target.num_gradients,
+        gradient_calls=state.num_gradient,
         seconds={**seconds, "target": space.target.seconds},
     )
 

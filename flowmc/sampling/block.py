@@ -13,9 +13,11 @@ import tensorflow as tf
 
 from flowmc.core.errors import LogProbError
 from flowmc.core.seeds import fold_in_step
+from flowmc.kernels.tally import add, empty
+from flowmc.sampling.host_stepper import HostStepper
 from flowmc.sampling.program import Program
 from flowmc.sampling.space import Space
-from flowmc.sampling.stepper import Faults, GraphStepper, HostStepper, no_faults
+from flowmc.sampling.stepper import GraphStepper
 from flowmc.sampling.sweep import Sweep, SweepRecord
 
 BUFFER_BYTES = 64e6
@@ -28,7 +30,7 @@ class Block(NamedTuple):
     position: np.ndarray  # [num_chains, D]
     log_prob: np.ndarray  # [num_chains]
     record: Any  # SweepRecord of NumPy arrays [num_sweeps, ...], None if empty
-    faults: Faults | None = None
+    tally: Any = None  # Tally of all sweeps
     error: BaseException | None = None
 
 
@@ -62,33 +64,32 @@ class GraphBlock:
         seed = tf.constant(seed)
         self._program.prepare(*state, tf.constant(0), tf.constant(0), seed)
         outputs = self._program(*state, tf.constant(first), tf.constant(kept), seed)
-        position, log_prob, record, faults = tf.nest.map_structure(
+        position, log_prob, record, tally = tf.nest.map_structure(
             lambda tensor: tensor.numpy(), outputs
         )
         record = SweepRecord(*(array[:kept] for array in record))
-        return Block(position, log_prob, record, faults)
+        return Block(position, log_prob, record, tally)
 
     def _loop(self, position, log_prob, first, count, seed) -> tuple:
         buffers = SweepRecord(*(self._buffer(*spec) for spec in self._specs()))
 
-        def body(index, position, log_prob, buffers, faults):
-            self._stepper.start(faults)
+        def body(index, position, log_prob, buffers, tally):
             sweep_seed = fold_in_step(seed, first + index)
-            position, log_prob, record = self._sweep.step(
+            position, log_prob, record, counts = self._sweep.step(
                 position, log_prob, seed=sweep_seed, stepper=self._stepper
             )
             written = (b.write(index, v) for b, v in zip(buffers, record, strict=True))
             buffers = SweepRecord(*written)
-            return index + 1, position, log_prob, buffers, self._stepper.take()
+            return index + 1, position, log_prob, buffers, add(tally, counts)
 
         start = (tf.constant(0), position, log_prob, buffers)
-        _, position, log_prob, buffers, faults = tf.while_loop(
+        _, position, log_prob, buffers, tally = tf.while_loop(
             lambda index, *_: index < count,
             body,
-            (*start, no_faults(self._space.event_size)),
+            (*start, empty(self._space.event_size)),
         )
         record = SweepRecord(*(buffer.stack() for buffer in buffers))
-        return position, log_prob, record, faults
+        return position, log_prob, record, tally
 
     def _specs(self) -> list[tuple]:
         chains, size = self._shape
@@ -117,7 +118,9 @@ class HostBlock:
 
     def __init__(self, sweep: Sweep, space: Space) -> None:
         self._sweep = sweep
-        self._stepper = HostStepper(lambda x: (space.log_prob(x), ()))
+        self._stepper = HostStepper(
+            lambda x: (space.log_prob(x), ()), space.value_and_gradient
+        )
 
     @property
     def compile_seconds(self) -> float:
@@ -127,10 +130,11 @@ class HostBlock:
     def run(self, position, log_prob, *, first: int, count: int, seed: Any) -> Block:
         """Run sweeps; after an error, return the whole ones with the error."""
         records, error = [], None
+        tally = empty(position.shape[-1])
         position, log_prob = tf.constant(position), tf.constant(log_prob)
         for index in range(first, first + min(count, self.capacity)):
             try:
-                position, log_prob, record = self._sweep.step(
+                position, log_prob, record, counts = self._sweep.step(
                     position,
                     log_prob,
                     seed=fold_in_step(seed, index),
@@ -140,9 +144,10 @@ class HostBlock:
                 error = raised
                 break
             records.append([tensor.numpy() for tensor in record])
+            tally = add(tally, counts)
         stacked = [np.stack(column) for column in zip(*records, strict=True)]
         joined = SweepRecord(*stacked) if stacked else None
-        return Block(position.numpy(), log_prob.numpy(), joined, None, error)
+        return Block(position.numpy(), log_prob.numpy(), joined, tally, error)
 
 
 def make_block(sweep: Sweep, space: Space, *, num_chains: int) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 from flowmc import kernels
 from flowmc.core.errors import LogProbError
 from flowmc.sampling.block import Block, make_block
-from flowmc.sampling.faults import raise_faults
+from flowmc.sampling.faults import enter_tally
 from flowmc.sampling.learner import Learner
 from flowmc.sampling.settings import Schedule
 from flowmc.sampling.space import Space
@@ -80,12 +80,7 @@ class Engine:
             state.position, state.log_prob, first=state.unit, count=count, seed=seed
         )
         state = spend(state, started, runner.compile_seconds - compiled)
-        if block.faults is not None:
-            made = len(block.record.position) * sweep.num_draws * self.num_chains
-            self.space.target.count(made)
-            rejected = raise_faults(block.faults, self.space)
-            self.space.target.count(0, num_nan=rejected)
-        return block, state
+        return block, state.add_problems(enter_tally(block.tally, self.space))
 
     def remember(self, block: Block) -> None:
         """Offer evenly spaced states of each sweep to the reservoir."""

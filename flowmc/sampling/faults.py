@@ -1,25 +1,36 @@
-"""Turn a compiled block's record of bad values into the target's typed error."""
+"""Enter what compiled code counted: evaluations in the ledger, bad values as errors."""
 
-__all__ = ["raise_faults"]
+__all__ = ["enter_tally"]
+
+from typing import Any
 
 import numpy as np
 
+from flowmc.kernels.tally import Tally
 from flowmc.sampling.space import Space
-from flowmc.sampling.stepper import Faults
 
 
-def raise_faults(faults: Faults | None, space: Space) -> int:
-    """Raise for a bad value of compiled code; return the number of NaN passed over.
+def enter_tally(tally: Tally, space: Space) -> dict[str, int]:
+    """Count a block's evaluations; raise for a bad value of compiled code.
 
-    Under `on_nan="reject"` NaN counts as zero density; +inf is an error always.
+    Under `on_nan="reject"` NaN counts as zero density; +inf is an error always.  Host
+    targets count and judge by themselves, call by call.
+
+    Returns:
+        The counts by name.
 
     Raises:
         LogProbError: Names the parameters and their values.
     """
-    if faults is None:
-        return 0
-    num_nan, num_infinite = int(faults.num_nan), int(faults.num_infinite)
+    counts = tally.as_dict()
+    if not space.is_graph:
+        return counts
+    num_nan, num_infinite = counts["nan_log_prob"], counts["infinite_log_prob"]
+    space.target.count(
+        counts["log_prob_calls"], num_gradient=counts["gradient_calls"]
+    )
     if num_infinite or (num_nan and space.target.on_nan == "raise"):
-        theta = space.to_theta(np.asarray(faults.x)[None, :])[0][0]
-        space.target.raise_bad_value(theta, float(faults.value))
-    return num_nan
+        theta = space.to_theta(np.asarray(tally.x)[None, :])[0][0]
+        space.target.raise_bad_value(theta, float(tally.value))
+    space.target.count(0, num_nan=num_nan)
+    return counts

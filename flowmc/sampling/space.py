@@ -39,6 +39,7 @@ class Space:
             self.transform.forward_and_log_det,
             input_signature=[tf.TensorSpec([None, self.event_size], tf.float64)],
         )
+        self._pull_back = tf.function(self._pull_gradient_back, autograph=False)
         # Present on graph targets only; host targets never ask for them.
         graph_fn: Any = target.graph_log_prob_fn
         prior_fn: Any = target.graph_log_prior_fn
@@ -69,6 +70,13 @@ class Space:
         theta, log_det = self.to_theta(x)
         return self.target.log_prob(theta) + log_det
 
+    def value_and_gradient(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Log-density of `x` `[n, D]` and its gradient on the host, counted."""
+        theta, log_det = self.to_theta(x)
+        value, gradient = self.target.value_and_gradient(theta)
+        pulled = self._pull_back(tf.constant(x, tf.float64), gradient)
+        return value + log_det, pulled.numpy()
+
     def graph_log_reference(self, x: Any) -> tf.Tensor:
         """Normalized log-density of the reference inside compiled code."""
         if self.target.has_prior:
@@ -96,6 +104,15 @@ class Space:
             uniform = random.uniform(size=(n, self.event_size))
             return self.from_theta(low + (high - low) * uniform)
         return DEFAULT_REFERENCE_SCALE * random.normal(size=(n, self.event_size))
+
+    def _pull_gradient_back(self, x: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
+        """Turn a gradient in theta into that of the density of `x`."""
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            theta, log_det = self.transform.forward_and_log_det(x)
+        return tape.gradient(
+            [theta, log_det], x, output_gradients=[gradient, tf.ones_like(log_det)]
+        )
 
     def _uniform_log_prob(self, log_det: tf.Tensor) -> tf.Tensor:
         low, high = np.asarray(self.target.bounds, float).T

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from flowmc.core.records import History, WindowRecord
+from flowmc.kernels.tally import PROBLEMS
 from flowmc.results.document import pack, unpack
 
 PHASES = ("anneal", "warmup", "produce", "done")
@@ -53,7 +54,9 @@ class RunState:
     draws: tuple[DrawChunk, ...] = ()
     history: tuple[WindowRecord, ...] = ()
     num_log_prob: int = 0
+    num_gradient: int = 0
     num_bad_values: int = 0
+    problems: Mapping[str, int] = field(default_factory=dict)  # by name
     seconds: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -65,6 +68,15 @@ class RunState:
         """Return the state with time added to the ledger."""
         total = self.seconds.get(kind, 0.0) + seconds
         return replace(self, seconds={**self.seconds, kind: total})
+
+    def add_problems(self, counts: Mapping[str, int]) -> "RunState":
+        """Return the state with what went wrong in a block added."""
+        found = {
+            name: self.problems.get(name, 0) + number
+            for name, number in counts.items()
+            if name in PROBLEMS
+        }
+        return replace(self, problems=found)
 
 
 def join_chunks(chunks: tuple[DrawChunk, ...]) -> DrawChunk:

@@ -15,6 +15,7 @@ import tensorflow as tf
 from flowmc.core.seeds import split
 from flowmc.core.types import Array, Seed
 from flowmc.kernels.independence import Independence
+from flowmc.kernels.tally import Tally, add
 
 LOCAL, JUMP = 0, 1
 
@@ -51,11 +52,11 @@ class Sweep:
 
     def step(
         self, position: Array, log_prob: Array, *, seed: Seed, stepper: Any
-    ) -> tuple[Array, Array, SweepRecord]:
+    ) -> tuple[Array, Array, SweepRecord, Tally]:
         """Run one sweep from `position` `[num_chains, D]`.
 
         Returns:
-            The last position and log-density, and the record of the sweep.
+            The last position and log-density, the record of the sweep, and its tally.
         """
         local_seed, jump_seed = split(seed, n=2)
         state = stepper.init(self.local, position, log_prob)
@@ -72,4 +73,4 @@ class Sweep:
             proposal=path.proposal,
             proposal_log_weight=path.proposal_log_weight,
         )
-        return state.position, state.log_prob, record
+        return state.position, state.log_prob, record, add(local.tally, info.tally)

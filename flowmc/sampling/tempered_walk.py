@@ -13,10 +13,12 @@ import tensorflow as tf
 
 from flowmc.core.seeds import fold_in_step
 from flowmc.core.types import Kernel
-from flowmc.sampling.faults import raise_faults
+from flowmc.kernels.tally import add, empty
+from flowmc.sampling.faults import enter_tally
+from flowmc.sampling.host_stepper import HostStepper
 from flowmc.sampling.program import Program
 from flowmc.sampling.space import Space
-from flowmc.sampling.stepper import GraphStepper, HostStepper, no_faults
+from flowmc.sampling.stepper import GraphStepper
 
 
 class Moved(NamedTuple):
@@ -54,29 +56,27 @@ class GraphTemperedWalk:
         seed = tf.constant(seed)
         self._program.prepare(x, log_prob, tf.constant(0), seed)
         outputs = self._program(x, log_prob, tf.constant(num_steps), seed)
-        x, log_prob, accepted, faults = tf.nest.map_structure(np.asarray, outputs)
-        rejected = raise_faults(faults, self._space)
-        self._space.target.count(len(x) * num_steps, num_nan=rejected)
+        x, log_prob, accepted, tally = tf.nest.map_structure(np.asarray, outputs)
+        enter_tally(tally, self._space)
         return Moved(x, log_prob, float(accepted) / max(num_steps, 1))
 
     def _loop(self, x, log_prob, num_steps, seed) -> tuple:
         tempered = self._temper(x, log_prob)
         state = self._stepper.init(self._kernel, x, tempered, log_prob)
 
-        def body(index, state, accepted, faults):
-            self._stepper.start(faults)
+        def body(index, state, accepted, tally):
             step_seed = fold_in_step(seed, index)
             state, info = self._stepper(self._kernel, state, seed=step_seed)
             share = tf.reduce_mean(tf.cast(info.is_accepted, tf.float64))
-            return index + 1, state, accepted + share, self._stepper.take()
+            return index + 1, state, accepted + share, add(tally, info.tally)
 
         zero = tf.constant(0.0, tf.float64)
-        _, state, accepted, faults = tf.while_loop(
+        _, state, accepted, tally = tf.while_loop(
             lambda index, *_: index < num_steps,
             body,
-            (tf.constant(0), state, zero, no_faults(self._space.event_size)),
+            (tf.constant(0), state, zero, empty(self._space.event_size)),
         )
-        return state.position, state.inner.payload[2], accepted, faults
+        return state.position, state.inner.payload[2], accepted, tally
 
     def _tempered(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         log_prob = self._space.graph_log_prob(x)

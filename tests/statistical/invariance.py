@@ -12,7 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from flowmc import models
-from flowmc.sampling.stepper import GraphStepper, HostStepper, no_faults
+from flowmc.sampling.host_stepper import HostStepper
+from flowmc.sampling.stepper import GraphStepper
 from flowmc.targets import skewed_gaussian
 
 NUM_CHAINS = 20_000
@@ -75,13 +76,12 @@ def run_graph(kernel: Any, *, seed: int = 3) -> Any:
 
     @tf.function(jit_compile=True, autograph=False)
     def program(x, seed):
-        stepper.start(no_faults(2))
         state = stepper.init(kernel, x, TARGET.graph_fn(x), x[:, 0])
-        state, _ = stepper.repeat(kernel, state, num_steps=NUM_STEPS, seed=seed)
-        return state, stepper.take()
+        state, steps = stepper.repeat(kernel, state, num_steps=NUM_STEPS, seed=seed)
+        return state, steps.tally
 
-    state, faults = program(tf.constant(exact_draws()), tf.constant([seed, 1]))
-    assert int(faults.num_nan) == int(faults.num_infinite) == 0
+    state, tally = program(tf.constant(exact_draws()), tf.constant([seed, 1]))
+    check_sound(tally)
     return state
 
 
@@ -92,12 +92,36 @@ def run_host(kernel: Any, *, seed: int = 3) -> Any:
         return TARGET.host_fn(points), tf.constant(points[:, 0])
 
     x = exact_draws()
-    stepper = HostStepper(log_prob_fn)
+    stepper = HostStepper(log_prob_fn, host_gradient)
     log_prob = tf.constant(TARGET.host_fn(x))
     state = stepper.init(kernel, tf.constant(x), log_prob, tf.constant(x[:, 0]))
-    return stepper.repeat(
+    state, steps = stepper.repeat(
         kernel, state, num_steps=NUM_STEPS, seed=tf.constant([seed, 1])
-    )[0]
+    )
+    check_sound(steps.tally)
+    return state
+
+
+@tf.function(autograph=False, reduce_retracing=True)
+def _gradient(x):
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        value = TARGET.graph_fn(x)
+    return value, tape.gradient(value, x)
+
+
+def host_gradient(points: np.ndarray) -> tuple:
+    """Return the target's density and gradient in NumPy."""
+    value, gradient = _gradient(tf.constant(points))
+    return value.numpy(), gradient.numpy()
+
+
+def check_sound(tally: Any) -> None:
+    """Check that points were counted, and that none was bad."""
+    counts = tally.as_dict()
+    assert counts.pop("log_prob_calls") + counts.pop("gradient_calls") > 0
+    counts.pop("divergences")
+    assert not any(counts.values()), counts
 
 
 RUNS = {"eager": run_eager, "graph": run_graph, "host": run_host}

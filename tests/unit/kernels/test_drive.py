@@ -10,7 +10,8 @@ from flowmc import kernels
 from flowmc.core.errors import ConfigurationError
 from flowmc.core.types import Evaluation, Request
 from flowmc.kernels.drive import drive, evaluate_with, target_log_prob
-from flowmc.sampling.stepper import GraphStepper, HostStepper, no_faults
+from flowmc.sampling.host_stepper import HostStepper
+from flowmc.sampling.stepper import GraphStepper
 from tests.unit.kernels.targets import log_prob, start
 
 
@@ -18,6 +19,11 @@ class Climber(NamedTuple):
     position: tf.Tensor
     log_prob: tf.Tensor
     payload: tuple = ()
+
+
+class Info(NamedTuple):
+    is_low: tf.Tensor
+    tally: tuple = ()
 
 
 class TwoStage:
@@ -35,7 +41,7 @@ class TwoStage:
             points = carry["state"].position + shift
             return Request(points, False, {**carry, "first": points})
         moved = Climber(carry["first"], evaluation.log_prob)
-        return moved, evaluation.log_prob > -3.0
+        return moved, Info(evaluation.log_prob > -3.0)
 
 
 def expected():
@@ -56,7 +62,6 @@ def test_both_steppers_answer_every_request():
     kernel, seed = TwoStage(), tf.constant([1, 2])
     x = tf.constant(start())
     graph = GraphStepper(lambda points: (log_prob(points), ()))
-    graph.start(no_faults(2))
     host = HostStepper(lambda points: (log_prob(tf.constant(points)).numpy(), ()))
     for stepper in (graph, host):
         state = stepper.init(kernel, x, log_prob(x))

@@ -1,63 +1,19 @@
-"""The two steppers: bad values remembered or raised, parts compiled once."""
+"""The two steppers: the same steps, exceptions intact, parts compiled once."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from flowmc import kernels
-from flowmc.core.types import Request
-from flowmc.sampling.stepper import GraphStepper, HostStepper, no_faults
+from flowmc.core.errors import ConfigurationError, LogProbError
+from flowmc.sampling.host_stepper import HostStepper
+from flowmc.sampling.stepper import GraphStepper
 
 START = np.random.default_rng(0).normal(size=(6, 2))
 
 
 def log_prob(x):
     return -0.5 * tf.reduce_sum(tf.square(x), axis=-1)
-
-
-def remembered(batches):
-    """Evaluate batches of `(x, values)` one after the other; return the record."""
-    stepper = GraphStepper(None)
-    stepper.start(no_faults(2))
-    cleaned = []
-    for x, values in batches:
-        values = tf.constant(values, tf.float64)
-        stepper._log_prob_fn = lambda points, values=values: (values, ())
-        request = Request(tf.constant(x, tf.float64), False, None)
-        cleaned.append(stepper._evaluate(request).log_prob.numpy())
-    return stepper.take(), cleaned
-
-
-def rows(*numbers):
-    return [[float(number), -float(number)] for number in numbers]
-
-
-def test_good_values_pass_and_leave_no_trace():
-    faults, (values,) = remembered([(rows(1, 2, 3), [0.0, -np.inf, 5.0])])
-    np.testing.assert_array_equal(values, [0.0, -np.inf, 5.0])
-    assert int(faults.num_nan) == int(faults.num_infinite) == 0
-
-
-def test_bad_values_become_zero_density_and_the_first_is_kept():
-    faults, values = remembered(
-        [
-            (rows(1, 2, 3), [0.0, 1.0, 2.0]),
-            (rows(4, 5, 6), [0.0, np.nan, np.inf]),
-            (rows(7, 8, 9), [1e300, np.nan, 0.0]),
-        ]
-    )
-    np.testing.assert_array_equal(values[1], [0.0, -np.inf, -np.inf])
-    np.testing.assert_array_equal(values[2], [-np.inf, -np.inf, 0.0])
-    assert int(faults.num_nan) == 2
-    assert int(faults.num_infinite) == 2
-    np.testing.assert_array_equal(faults.x, [5.0, -5.0])
-    assert np.isnan(faults.value)
-
-
-def test_the_first_bad_value_is_kept_with_its_value():
-    faults, _ = remembered([(rows(1, 2), [0.0, np.inf]), (rows(3, 4), [np.nan] * 2)])
-    np.testing.assert_array_equal(faults.x, [2.0, -2.0])
-    assert faults.value == np.inf
 
 
 def make_host(function=None):
@@ -90,14 +46,15 @@ def test_graph_and_host_take_the_same_steps():
 
     @tf.function(jit_compile=True, autograph=False)
     def program(seed):
-        graph.start(no_faults(2))
         state = start(graph, kernel)
         state, steps = graph.repeat(kernel, state, num_steps=3, seed=seed)
-        return state.position, steps.is_accepted, graph.take()
+        return state.position, steps.tally
 
-    position, _, faults = program(seed)
+    position, tally = program(seed)
     np.testing.assert_allclose(position, expected.position, rtol=1e-12)
-    assert int(faults.num_nan) == 0
+    counts = tally.as_dict()
+    assert counts.pop("log_prob_calls") == 3 * len(START)
+    assert not any(counts.values())
 
 
 def test_each_kernel_has_its_own_programs():
@@ -123,3 +80,35 @@ def test_exceptions_of_the_target_come_through():
     stepper = make_host(fails)
     with pytest.raises(ZeroDivisionError, match="inside"):
         stepper(kernel, start(stepper, kernel), seed=tf.constant([1, 2]))
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt, LogProbError])
+def test_exceptions_come_through_a_whole_step_too(error):
+    def fails(x):
+        raise error("inside")
+
+    kernel = kernels.make("mala")
+    stepper = HostStepper(lambda x: (np.zeros(len(x)), ()), fails)
+    with pytest.raises(error, match="inside"):
+        start(stepper, kernel)
+
+
+def test_a_target_without_gradient_says_what_it_needs():
+    kernel = kernels.make("hmc")
+    stepper = HostStepper(lambda x: (np.zeros(len(x)), ()))
+    with pytest.raises(ConfigurationError, match="value_and_gradient_fn"):
+        start(stepper, kernel)
+
+
+def test_a_payload_follows_whole_steps():
+    def evaluate(x):
+        values = -0.5 * np.sum(x**2, axis=-1)
+        return values, tf.constant(x[:, 0])
+
+    stepper = HostStepper(evaluate, lambda x: (evaluate(x)[0], -x))
+    kernel = kernels.make("mala", step_size=1.0)
+    x = tf.constant(START)
+    state = stepper.init(kernel, x, log_prob(x), x[:, 0])
+    state, info = stepper(kernel, state, seed=tf.constant([1, 2]))
+    assert np.any(info.is_accepted)
+    np.testing.assert_array_equal(state.payload, state.position[:, 0])

@@ -1,0 +1,113 @@
+"""Hamiltonian Monte Carlo: leapfrog trajectories of jittered length.
+
+The trajectory is TFP's; the decision is the package's own, so that a chain that starts
+at zero density can leave it.  The number of leapfrog steps is drawn anew for each step,
+one for all chains: a fixed one can return to where it began, for ever.
+
+Reference: Neal (2011), arXiv:1206.1901; Hoffman, Radul and Sountsov (2021), PMLR 130
+(the jitter).
+"""
+
+__all__ = ["HMC"]
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from flowmc.core.checks import check_positive_integer
+from flowmc.core.errors import ConfigurationError
+from flowmc.core.registry import KERNELS
+from flowmc.core.seeds import split
+from flowmc.core.types import LogProbFn, Seed
+from flowmc.kernels.gradient_kernel import GradientKernel, GradientState
+from flowmc.kernels.trajectories import Proposed, judge
+
+
+@KERNELS.register("hmc")
+class HMC(GradientKernel):
+    """Propose the end of a trajectory through phase space.
+
+    `step_size` and `trajectory_length` are variables: a sampler adapts them in warm-up
+    and leaves them alone in production.
+
+    Args:
+        target_log_prob_fn: `[n, D] -> [n]`; None if the caller evaluates.
+        step_size: Length of a leapfrog step.
+        trajectory_length: Longest time a trajectory takes; each step takes a uniform
+            part of it, at least one leapfrog step.  The default, pi, is half a period
+            of a standard normal: for targets whitened by a flow.
+        max_leapfrog_steps: Most leapfrog steps of one trajectory.
+        circular: Which coordinates are angles, wrapped to [-pi, pi) after each step.
+    """
+
+    name = "hmc"
+    target_acceptance = 0.8
+
+    def __init__(
+        self,
+        *,
+        target_log_prob_fn: LogProbFn | None = None,
+        step_size: float = 0.1,
+        trajectory_length: float = math.pi,
+        max_leapfrog_steps: int = 1024,
+        circular: Sequence[bool] | None = None,
+    ) -> None:
+        super().__init__(
+            target_log_prob_fn=target_log_prob_fn,
+            step_size=step_size,
+            circular=circular,
+        )
+        if not trajectory_length > 0.0:
+            raise ConfigurationError(
+                f"`trajectory_length` must be positive; got {trajectory_length}."
+            )
+        self.trajectory_length = tf.Variable(
+            np.float64(trajectory_length), trainable=False, name="trajectory_length"
+        )
+        self._max_leapfrog_steps = check_positive_integer(
+            max_leapfrog_steps, name="max_leapfrog_steps"
+        )
+
+    def _move(self, state: GradientState, log_prob_fn: Callable, seed: Seed) -> tuple:
+        length_seed, momentum_seed, accept_seed = split(seed, n=3)
+        num_steps = self._draw_length(length_seed)
+        kernel = tfp.mcmc.UncalibratedHamiltonianMonteCarlo(
+            log_prob_fn, self.step_size.read_value(), num_steps
+        )
+        before = _results(state, seed=momentum_seed)
+        position, after = kernel.one_step(state.position, before, seed=momentum_seed)
+        proposed = Proposed(
+            position,
+            after.target_log_prob,
+            after.grads_target_log_prob[0],
+            after.log_acceptance_correction,
+            num_steps,
+        )
+        return judge(state, proposed, seed=accept_seed)
+
+    def _draw_length(self, seed: Seed) -> tf.Tensor:
+        """Draw a number of leapfrog steps; it depends on no chain."""
+        share = tf.random.stateless_uniform([], seed, dtype=tf.float64)
+        wanted = tf.math.ceil(share * self.trajectory_length / self.step_size)
+        limited = tf.clip_by_value(wanted, 1.0, np.float64(self._max_leapfrog_steps))
+        return tf.cast(limited, tf.int32)
+
+
+def _results(state: GradientState, *, seed: Seed) -> Any:
+    """Return what TFP's kernel wants to know of the step before."""
+    zeros = tf.zeros_like(state.log_prob)
+    blank = tf.zeros_like(state.position)
+    return tfp.mcmc.hmc.UncalibratedHamiltonianMonteCarloKernelResults(
+        log_acceptance_correction=zeros,
+        target_log_prob=state.log_prob,
+        grads_target_log_prob=[state.gradient],
+        initial_momentum=[blank],
+        final_momentum=[blank],
+        step_size=[],
+        num_leapfrog_steps=[],
+        seed=seed,
+    )
