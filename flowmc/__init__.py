@@ -8,6 +8,7 @@ __all__ = [
     "ModelError",
     "Posterior",
     "Target",
+    "adapters",
     "fit",
     "kernels",
     "load",
@@ -38,7 +39,7 @@ _HOME = {
     "save_model": "flowmc.models.saving",
     "ModelError": "flowmc.core.errors",
 }
-_ROOMS = ("kernels", "models", "moves", "targets")
+_ROOMS = ("adapters", "kernels", "models", "moves", "targets")
 
 
 def __getattr__(name: str) -> Any:

@@ -46,7 +46,9 @@ class ChangeOfVariables:
         if self._tolerance is not None:
             back, _ = self._model.forward_and_log_det(z)
             dead = tf.constant(-np.inf, tf.float64)
-            log_prob = tf.where(self._is_close(x, back, turn=self._turn_x), log_prob, dead)
+            log_prob = tf.where(
+                self._is_close(x, back, turn=self._turn_x), log_prob, dead
+            )
         return z, log_prob
 
     def to_target(self, z: Array, *, safe: Array) -> tuple:

@@ -171,15 +171,21 @@ def _check_start(position: np.ndarray, log_prob: np.ndarray) -> None:
 def _repeat(kernel: Any, request: Request, tally, evaluate: Evaluate, seed) -> tuple:
     """Answer a request until it is not wanted any more; return the last carry."""
 
-    def body(index, request, tally):
-        asked = Request(request.points, needs_gradient, request.carry, request.defect)
-        answer, counts = screen(asked, evaluate(asked))
-        again = kernel.complete(asked.carry, answer, seed=fold_in_step(seed, index))
-        return index + 1, again._replace(needs_gradient=()), add(tally, counts)
+    def parts(request):
+        defect = () if request.defect is None else request.defect
+        return request.points, request.carry, defect
 
-    needs_gradient = request.needs_gradient  # static, so no part of the loop's state
-    start = (tf.constant(0), request._replace(needs_gradient=()), tally)
-    _, request, tally = tf.while_loop(
-        lambda index, request, tally: request.is_wanted, body, start
+    def body(index, is_wanted, asked, tally):
+        points, carry, defect = asked
+        known = None if isinstance(defect, tuple) else defect
+        request = Request(points, needs_gradient, carry, known)
+        answer, counts = screen(request, evaluate(request))
+        again = kernel.complete(carry, answer, seed=fold_in_step(seed, index))
+        return index + 1, again.is_wanted, parts(again), add(tally, counts)
+
+    needs_gradient = request.needs_gradient
+    start = (tf.constant(0), request.is_wanted, parts(request), tally)
+    _, _, asked, tally = tf.while_loop(
+        lambda index, is_wanted, asked, tally: is_wanted, body, start
     )
-    return request.carry, tally
+    return asked[1], tally

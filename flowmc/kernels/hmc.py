@@ -8,11 +8,11 @@ Reference: Neal (2011), arXiv:1206.1901; Hoffman, Radul and Sountsov (2021), PML
 (the jitter).
 """
 
-__all__ = ["HMC"]
+__all__ = ["HMC", "HMCInfo"]
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -22,9 +22,20 @@ from flowmc.core.checks import check_positive_integer
 from flowmc.core.errors import ConfigurationError
 from flowmc.core.registry import KERNELS
 from flowmc.core.seeds import split
-from flowmc.core.types import LogProbFn, Seed
+from flowmc.core.types import Array, LogProbFn, Seed
 from flowmc.kernels.gradient_kernel import GradientKernel, GradientState
 from flowmc.kernels.trajectories import Proposed, judge
+
+
+class HMCInfo(NamedTuple):
+    """What one step did, and whether its trajectory should have been longer."""
+
+    is_accepted: Array  # [num_chains], bool
+    log_accept_ratio: Array  # [num_chains]
+    num_leapfrog_steps: Array  # [num_chains], int32
+    is_divergent: Array  # [num_chains], bool
+    tally: Any
+    length_slope: Array  # [], positive where longer is better; 0 for a single chain
 
 
 @KERNELS.register("hmc")
@@ -74,7 +85,9 @@ class HMC(GradientKernel):
 
     def _move(self, state: GradientState, log_prob_fn: Callable, seed: Seed) -> tuple:
         length_seed, momentum_seed, accept_seed = split(seed, n=3)
-        num_steps = self._draw_length(length_seed)
+        # It depends on no chain, and so needs no correction.
+        share = tf.random.stateless_uniform([], length_seed, dtype=tf.float64)
+        num_steps = self._count_steps(share)
         kernel = tfp.mcmc.UncalibratedHamiltonianMonteCarlo(
             log_prob_fn, self.step_size.read_value(), num_steps
         )
@@ -87,11 +100,35 @@ class HMC(GradientKernel):
             after.log_acceptance_correction,
             num_steps,
         )
-        return judge(state, proposed, seed=accept_seed)
+        moved, info = judge(state, proposed, seed=accept_seed)
+        slope = self._slope(state, proposed, after.final_momentum[0], info, share)
+        return moved, HMCInfo(*info, length_slope=slope)
 
-    def _draw_length(self, seed: Seed) -> tf.Tensor:
-        """Draw a number of leapfrog steps; it depends on no chain."""
-        share = tf.random.stateless_uniform([], seed, dtype=tf.float64)
+    def _slope(self, state, proposed, momentum, info, share) -> tf.Tensor:
+        """Return the slope of TFP's ChEES rate in the trajectory's length.
+
+        Going on a little longer moves the end point along its momentum.
+        """
+        if state.position.shape[0] in (None, 1):
+            return tf.zeros([], tf.float64)
+        with tf.GradientTape() as tape:
+            time = tf.zeros_like(state.log_prob)
+            tape.watch(time)
+            criterion = tfp.experimental.mcmc.chees_rate_criterion(
+                state.position,
+                proposed.position + time[:, None] * momentum,
+                tf.exp(tf.minimum(info.log_accept_ratio, 0.0)),
+                share * self.trajectory_length + self.step_size + time,
+            )
+        slopes = share * tape.gradient(criterion, time)
+        weight = tf.exp(tf.minimum(info.log_accept_ratio, 0.0))
+        is_sound = (weight > 1e-4) & tf.math.is_finite(slopes)
+        weight = tf.where(is_sound, weight, 0.0)
+        total = tf.reduce_sum(weight * tf.where(is_sound, slopes, 0.0))
+        return total / (tf.reduce_sum(weight) + 1e-20)
+
+    def _count_steps(self, share: tf.Tensor) -> tf.Tensor:
+        """Return the number of leapfrog steps in a share of the longest trajectory."""
         wanted = tf.math.ceil(share * self.trajectory_length / self.step_size)
         limited = tf.clip_by_value(wanted, 1.0, np.float64(self._max_leapfrog_steps))
         return tf.cast(limited, tf.int32)

@@ -30,7 +30,9 @@ class MALA(GradientKernel):
     """
 
     name = "mala"
-    target_acceptance = 0.57  # Roberts and Rosenthal (1998), doi:10.1111/1467-9868.00123
+    target_acceptance = (
+        0.57  # Roberts and Rosenthal (1998), doi:10.1111/1467-9868.00123
+    )
 
     def _move(self, state: GradientState, log_prob_fn: Callable, seed: Seed) -> tuple:
         noise_seed, accept_seed = split(seed, n=2)

@@ -73,12 +73,8 @@ class PreconditionedWhole:
     ) -> tuple[PreconditionedWholeState, Any]:
         """Step in `z`; refuse to arrive where the map is not one-to-one."""
         evaluate_z = self._evaluator(evaluate, safe=state.position)
-        inner, info = self.inner.whole_step(
-            state.inner, evaluate=evaluate_z, seed=seed
-        )
-        x, log_det, defect = self._change.to_target(
-            inner.position, safe=state.position
-        )
+        inner, info = self.inner.whole_step(state.inner, evaluate=evaluate_z, seed=seed)
+        x, log_det, defect = self._change.to_target(inner.position, safe=state.position)
         is_sound = tf.equal(defect, SOUND)
         log_prob = inner.log_prob - log_det
         moved = PreconditionedWholeState(x, log_prob, state.payload, inner)

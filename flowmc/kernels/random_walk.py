@@ -3,21 +3,26 @@
 Works anywhere and needs no gradient; it is the local part of every mixture, usually run
 in a flow's latent space where one step size fits all directions.
 
-Reference: Metropolis et al. (1953), doi:10.1063/1.1699114.
+Reference: Metropolis et al. (1953), doi:10.1063/1.1699114; Haario, Saksman and Tamminen
+(2001), doi:10.2307/3318737, for the matrix from draws.
 """
 
-__all__ = ["RandomWalk"]
+__all__ = ["RandomWalk", "check_circular", "check_position", "check_tril", "wrap"]
 
+import math
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from flowmc.core.checks import check_finite, check_matrix
 from flowmc.core.errors import ConfigurationError
 from flowmc.core.registry import KERNELS
 from flowmc.core.types import Array, Evaluation, LogProbFn, Request, Seed
-from flowmc.kernels.drive import drive, evaluate_with, target_log_prob
+from flowmc.kernels.drive import starting_log_prob, step_with
 from flowmc.kernels.metropolis import MetropolisInfo, MetropolisState, accept
+
+TURN = 2.0 * math.pi
 
 
 @KERNELS.register("random_walk")
@@ -25,12 +30,18 @@ class RandomWalk:
     """Propose `x' = x + step_size * scale_tril @ normal`.
 
     `step_size` and `scale_tril` are variables: a sampler adapts them in warm-up without
-    retracing, and leaves them alone in production.
+    retracing (`kernel.step_size.assign`, `kernel.fit`), and leaves them alone in
+    production.
 
     Args:
         target_log_prob_fn: `[n, D] -> [n]`; None if the caller evaluates.
         step_size: Length of the step in units of `scale_tril`.
-        scale_tril: Lower triangular `[D, D]`; the identity if None.
+        scale_tril: Lower triangular `[D, D]`; the identity, for good, if None.
+        circular: Which coordinates are angles, `[D]` of bool: their steps are wrapped
+            to [-pi, pi).  None if there are none.
+
+    Attributes:
+        scale_tril: The matrix in force, a variable; None for the identity.
     """
 
     name = "random_walk"
@@ -42,6 +53,7 @@ class RandomWalk:
         target_log_prob_fn: LogProbFn | None = None,
         step_size: float = 0.5,
         scale_tril: Any = None,
+        circular: Any = None,
     ) -> None:
         if not step_size > 0.0:
             raise ConfigurationError(f"`step_size` must be positive; got {step_size}.")
@@ -49,25 +61,48 @@ class RandomWalk:
         self.step_size = tf.Variable(
             np.float64(step_size), trainable=False, name="step_size"
         )
-        self._scale_tril = None if scale_tril is None else tf.constant(scale_tril)
+        self._is_circle = check_circular(circular)
+        size = None if self._is_circle is None else len(self._is_circle)
+        self.scale_tril: tf.Variable | None = None
+        if scale_tril is not None:
+            scale_tril = check_tril(scale_tril, event_size=size)
+            size = len(scale_tril)
+            self.scale_tril = tf.Variable(
+                scale_tril, trainable=False, name="scale_tril"
+            )
+        self._event_size = size
+
+    def fit(self, *, scale_tril: Any) -> None:
+        """Replace the matrix; compiled code sees the new one.
+
+        Raises:
+            ConfigurationError: The kernel was built without one, or it does not fit.
+        """
+        if self.scale_tril is None:
+            raise ConfigurationError(
+                "The kernel must be built with `scale_tril` for it to be replaced; it "
+                "was built without. Pass the identity, np.eye(D)."
+            )
+        self.scale_tril.assign(check_tril(scale_tril, event_size=self._event_size))
 
     def init(
         self, position: Array, log_prob: Array | None = None, *, payload: Any = ()
     ) -> MetropolisState:
         """Build the state at `position` `[num_chains, D]`."""
-        position = tf.convert_to_tensor(position, dtype=tf.float64)
-        if log_prob is None:
-            log_prob = target_log_prob(self._target_log_prob_fn, position)
-        return MetropolisState(position, tf.convert_to_tensor(log_prob), payload)
+        position, log_prob = starting_log_prob(
+            self._target_log_prob_fn, position, log_prob
+        )
+        check_position(position, event_size=self._event_size)
+        return MetropolisState(position, log_prob, payload)
 
     def propose(self, state: MetropolisState, *, seed: Seed) -> Request:
         """Ask for the proposals' log-densities."""
         step = tf.random.stateless_normal(
             tf.shape(state.position), seed, dtype=state.position.dtype
         )
-        if self._scale_tril is not None:
-            step = step @ tf.transpose(self._scale_tril)
-        points = state.position + self.step_size * step
+        if self.scale_tril is not None:
+            step = tf.matmul(step, self.scale_tril, transpose_b=True)
+        points = wrap(state.position + self.step_size * step, self._is_circle)
         return Request(points, needs_gradient=False, carry=(state, points))
 
     def complete(
@@ -82,5 +117,50 @@ class RandomWalk:
         self, state: MetropolisState, *, seed: Seed
     ) -> tuple[MetropolisState, MetropolisInfo]:
         """Take one step in every chain."""
-        evaluate = evaluate_with(self._target_log_prob_fn)
-        return drive(self, state, evaluate=evaluate, seed=seed)
+        return step_with(self, state, self._target_log_prob_fn, seed=seed)
+
+
+def wrap(x: Array, is_circle: np.ndarray | None) -> tf.Tensor:
+    """Return `x` `[n, D]` with its angles in [-pi, pi); `is_circle` None: as it is."""
+    if is_circle is None:
+        return x
+    return tf.where(is_circle, x - TURN * tf.floor((x + math.pi) / TURN), x)
+
+
+def check_circular(circular: Any) -> np.ndarray | None:
+    """Return the mask `[D]` of angles; None where there are none to treat."""
+    if circular is None:
+        return None
+    mask = np.asarray(circular)
+    if mask.ndim != 1 or mask.dtype != np.bool_ or not mask.size:
+        raise ConfigurationError(
+            "`circular` must be a sequence of one bool per coordinate; got "
+            f"{circular!r}. Pass for example circular=[False, True]."
+        )
+    return mask
+
+
+def check_tril(scale_tril: Any, *, event_size: int | None = None) -> np.ndarray:
+    """Return `scale_tril` as a float64 matrix with a positive diagonal."""
+    tril = check_matrix(scale_tril, name="scale_tril", event_size=event_size)
+    check_finite(tril, name="scale_tril")
+    if len(tril) != tril.shape[1] or np.any(np.triu(tril, 1)):
+        raise ConfigurationError(
+            "`scale_tril` must be square and lower triangular; got a matrix of shape "
+            f"{list(tril.shape)}. Pass np.linalg.cholesky(covariance)."
+        )
+    if not np.all(np.diag(tril) > 0.0):
+        raise ConfigurationError(
+            "`scale_tril` must have a positive diagonal; its smallest entry is "
+            f"{np.diag(tril).min()}. Pass np.linalg.cholesky(covariance)."
+        )
+    return tril
+
+
+def check_position(position: tf.Tensor, *, event_size: int | None) -> None:
+    """Refuse positions of another size than the kernel was built for."""
+    if event_size is not None and position.shape[-1] != event_size:
+        raise ConfigurationError(
+            f"The kernel was built for {event_size} coordinates, by its `scale_tril` "
+            f"or `circular`; the positions have {position.shape[-1]}. Make them agree."
+        )

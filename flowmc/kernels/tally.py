@@ -16,8 +16,10 @@ __all__ = [
     "empty",
     "replace_bad",
     "screen",
+    "total",
 ]
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -73,6 +75,13 @@ def add(first: Tally, second: Tally) -> Tally:
         tf.where(is_new, second.x, first.x),
         tf.where(is_new, second.value, first.value),
     )
+
+
+def total(tallies: Sequence[Tally]) -> Tally:
+    """Return the tally of many steps, outside compiled code; NumPy throughout."""
+    counts, x, values = (np.stack(column) for column in zip(*tallies, strict=True))
+    first = int(np.argmax(values != 0.0))  # NaN is not 0 either
+    return Tally(counts.sum(axis=0), x[first], values[first])
 
 
 def screen(request: Request, answer: Evaluation) -> tuple[Evaluation, Tally]:

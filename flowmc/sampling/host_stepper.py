@@ -9,7 +9,7 @@ __all__ = ["HostStepper"]
 
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -19,14 +19,14 @@ from flowmc.core.types import (
     CompositeKernel,
     Evaluation,
     Kernel,
-    Request,
     Seed,
     WholeStepKernel,
 )
 from flowmc.kernels.drive import refresh_payload
-from flowmc.kernels.tally import add, empty, screen
+from flowmc.kernels.tally import Tally, empty, total
 from flowmc.sampling.callback import Callback
-from flowmc.sampling.stepper import Steps
+from flowmc.sampling.host_programs import Pending, Programs, Turn, compile_parts
+from flowmc.sampling.stepper import Steps, step_record
 
 HostLogProb = Callable[[np.ndarray], tuple[np.ndarray, Any]]
 HostGradient = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -40,6 +40,7 @@ class HostStepper:
             target's typed errors.
         value_and_gradient_fn: `x [n, D] -> (log_prob [n], gradient [n, D])`, for
             kernels that need it.
+        record: What `repeat` keeps of a step: `(state, info) -> nest of tensors`.
 
     Attributes:
         compile_seconds: Spent on compiling the kernels' parts so far.
@@ -49,14 +50,20 @@ class HostStepper:
         self,
         log_prob_fn: HostLogProb,
         value_and_gradient_fn: HostGradient | None = None,
+        *,
+        record: Callable[[Any, Any], Any] = step_record,
     ) -> None:
         self._log_prob_fn = log_prob_fn
         self._callback = Callback(lambda x: log_prob_fn(x)[0], value_and_gradient_fn)
-        self._programs: dict[int, _Programs] = {}
+        self._record = record
+        self._programs: dict[int, Programs] = {}
+        self._empty: dict[int, Tally] = {}
         self.compile_seconds = 0.0
 
     def init(self, kernel: Kernel, position: Any, log_prob: Any, payload: Any = ()):
         """Build the kernel's state."""
+        if isinstance(kernel, CompositeKernel):
+            return kernel.init(position, log_prob, payload=payload)
         programs = self._programs_of(kernel)
         with self._callback.errors():
             return self._timed(programs.init, position, log_prob, payload)
@@ -70,41 +77,89 @@ class HostStepper:
             with self._callback.errors():
                 state, info = self._timed(programs.whole_step, state, seed)
             return refresh_payload(state, self._evaluate), info
-        propose_seed, seed = split(seed, n=2)
-        outcome = self._timed(programs.propose, state, propose_seed)
-        tally = empty(outcome.points.shape[-1])
-        while isinstance(outcome, _Pending):
-            complete_seed, seed = split(seed, n=2)
-            if outcome.is_wanted is not None and not outcome.is_wanted:
-                outcome = self._timed(programs.finish, outcome.carry)
-                continue
-            answer = self._evaluate(outcome)
-            outcome, tally = self._timed(
-                programs.complete, outcome, answer, tally, complete_seed
-            )
-        state, info = outcome
-        return state, info._replace(tally=tally)
+        propose_seed, _ = split(seed, n=2)
+        pending = self._timed(programs.propose, state, propose_seed)
+        return self._answer(programs, pending, seed)
 
     def choose(self, index: Any, branches: list) -> Any:
         """Call one of the branches."""
         return branches[int(index)]()
 
+    def add(self, first: Tally, second: Tally) -> Tally:
+        """Return the tally of both."""
+        return total([first, second])
+
     def repeat(
         self, kernel: Kernel, state: Any, *, num_steps: int, seed: Seed
     ) -> tuple:
-        """Take several steps one after the other; return the state and the `Steps`."""
-        rows, tally = [], empty(state.position.shape[-1])
+        """Take several steps; return the state and the `Steps`, in NumPy.
+
+        The draws are those of as many single steps.
+        """
+        rows, tallies = [], []
+        programs = self._programs_of(kernel)
+        pending = None
         for index in range(num_steps):
-            state, info = self(kernel, state, seed=fold_in_step(seed, index))
-            rows.append((state.position, state.log_prob, info.is_accepted))
-            tally = add(tally, info.tally)
-        columns = (tf.stack(column) for column in zip(*rows, strict=True))
-        return state, Steps(*columns, tally)
+            step_seed = fold_in_step(seed, index)
+            if programs.turn is None:
+                state, info = self(kernel, state, seed=step_seed)
+                row = self._timed(programs.record, state, info)
+            else:
+                if pending is None:
+                    first_seed = split(step_seed, n=2)[0]
+                    pending = self._timed(programs.propose, state, first_seed)
+                next_seed = split(fold_in_step(seed, index + 1), n=2)[0]
+                turn = self._answer(programs, pending, step_seed, next_seed)
+                state, info, row, pending = turn
+            rows.append([column.numpy() for column in row])
+            tallies.append(info.tally)
+        columns = (np.stack(column) for column in zip(*rows, strict=True))
+        return state, Steps(tuple(columns), total(tallies))
+
+    def _answer(
+        self, programs: Programs, pending: Pending, seed: Seed, next_seed: Any = None
+    ) -> Any:
+        """Answer requests until the step ends; begin the next if it has a seed."""
+        tally = self._no_tally(pending.points.shape[-1])
+        _, seed = split(seed, n=2)
+        while True:
+            complete_seed, seed = split(seed, n=2)
+            if pending.is_wanted is not None:
+                state, info = self._answer_series(
+                    programs, pending, tally, complete_seed
+                )
+                break
+            arguments = (pending, self._evaluate(pending), tally, complete_seed)
+            if next_seed is None:
+                outcome = self._timed(programs.complete, *arguments)
+            else:
+                outcome = self._timed(programs.turn, *arguments, next_seed)
+            if isinstance(outcome, Turn):
+                return outcome
+            if not isinstance(outcome[0], Pending):
+                return outcome
+            pending, tally = outcome
+        if next_seed is None:
+            return state, info
+        row = self._timed(programs.record, state, info)
+        return Turn(state, info, row, self._timed(programs.propose, state, next_seed))
+
+    def _answer_series(self, programs, pending, tally, seed) -> tuple:
+        """Answer a request for as long as it is wanted."""
+        index = 0
+        while pending.is_wanted:
+            answer = self._evaluate(pending)
+            pending, tally = self._timed(
+                programs.complete, pending, answer, tally, fold_in_step(seed, index)
+            )
+            index += 1
+        state, info = self._timed(programs.finish, pending.carry)
+        return state, info._replace(tally=tally)
 
     def _evaluate(self, request: Any) -> Evaluation:
         """Call the target in Python; a gradient only where one is asked for."""
         points = request.points.numpy()
-        if request.needs_gradient in (None, False):
+        if not request.needs_gradient:
             log_prob, payload = self._log_prob_fn(points)
             return Evaluation(tf.constant(log_prob, tf.float64), None, payload)
         log_prob, gradient = self._callback.value_and_gradient(points)
@@ -119,82 +174,13 @@ class HostStepper:
             self.compile_seconds += time.perf_counter() - started
         return outcome
 
-    def _programs_of(self, kernel: Kernel) -> "_Programs":
+    def _no_tally(self, event_size: int) -> Tally:
+        if event_size not in self._empty:
+            self._empty[event_size] = empty(event_size)
+        return self._empty[event_size]
+
+    def _programs_of(self, kernel: Kernel) -> Programs:
         if id(kernel) not in self._programs:
-            self._programs[id(kernel)] = _compile_parts(kernel, self._callback)
+            parts = compile_parts(kernel, self._callback, self._record)
+            self._programs[id(kernel)] = parts
         return self._programs[id(kernel)]
-
-
-class _Pending(NamedTuple):
-    """A request as compiled code can return it: tensors only."""
-
-    points: tf.Tensor
-    carry: Any
-    defect: Any
-    is_wanted: Any
-    needs_gradient: Any  # None for False, an empty tuple for True
-
-
-class _Programs(NamedTuple):
-    """A kernel's compiled parts; the kernel is kept so that its id stays its own."""
-
-    kernel: Kernel
-    init: Any
-    propose: Any = None
-    complete: Any = None
-    finish: Any = None
-    whole_step: Any = None
-
-
-def _pending(request: Request) -> _Pending:
-    flag = () if request.needs_gradient else None
-    return _Pending(
-        request.points, request.carry, request.defect, request.is_wanted, flag
-    )
-
-
-def _compile_parts(kernel: Any, callback: Callback) -> _Programs:
-    """Compile the kernel's parts; those that call back cannot go through XLA."""
-    if isinstance(kernel, WholeStepKernel):
-        return _Programs(
-            kernel,
-            init=_function(
-                lambda position, log_prob, payload: kernel.start(
-                    position, log_prob, payload=payload, evaluate=callback.evaluate
-                ),
-                jit_compile=False,
-            ),
-            whole_step=_function(
-                lambda state, seed: kernel.whole_step(
-                    state, evaluate=callback.evaluate, seed=seed
-                ),
-                jit_compile=False,
-            ),
-        )
-
-    def complete(pending, answer, tally, seed):
-        needs_gradient = pending.needs_gradient is not None
-        request = Request(pending.points, needs_gradient, (), pending.defect)
-        answer, counts = screen(request, answer)
-        outcome = kernel.complete(pending.carry, answer, seed=seed)
-        if isinstance(outcome, Request):
-            outcome = _pending(outcome)
-        return outcome, add(tally, counts)
-
-    return _Programs(
-        kernel,
-        init=_function(
-            lambda position, log_prob, payload: kernel.init(
-                position, log_prob, payload=payload
-            )
-        ),
-        propose=_function(
-            lambda state, seed: _pending(kernel.propose(state, seed=seed))
-        ),
-        complete=_function(complete),
-        finish=_function(lambda carry: kernel.finish(carry)),
-    )
-
-
-def _function(function: Callable, *, jit_compile: bool = True) -> Any:
-    return tf.function(function, jit_compile=jit_compile, autograph=False)

@@ -35,6 +35,7 @@ class Space:
         # Circular coordinates are treated as a box cut at their bounds: exact, though
         # a mode at the cut is crossed only by jumps.
         self.transform = BoundsTransform(target.bounds)
+        self._is_identity = not np.isfinite(np.asarray(target.bounds, float)).any()
         self._to_theta = tf.function(
             self.transform.forward_and_log_det,
             input_signature=[tf.TensorSpec([None, self.event_size], tf.float64)],
@@ -54,6 +55,8 @@ class Space:
 
     def to_theta(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Map `x` `[n, D]` to `(theta, log|det dtheta/dx|)` as NumPy arrays."""
+        if self._is_identity:
+            return np.array(x, np.float64), np.zeros(len(x))
         theta, log_det = self._to_theta(tf.constant(x, tf.float64))
         return theta.numpy(), log_det.numpy()
 

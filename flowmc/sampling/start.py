@@ -13,9 +13,8 @@ from flowmc.core.seeds import fold_in, generator
 from flowmc.sampling.annealing import Annealer, Particles
 from flowmc.sampling.engine import Engine, spend
 from flowmc.sampling.initial import positions_from
+from flowmc.sampling.local_kernels import first_step_size
 from flowmc.sampling.state import RunState
-
-RANDOM_WALK_SCALE = 2.38  # over sqrt(D): the best step for a normal target
 
 
 class StartPhase:
@@ -110,14 +109,14 @@ class StartPhase:
     def _begin_warmup(self, state, position, log_prob, record) -> RunState:
         engine = self._engine
         engine.learner.fit_affine()
-        step_size = RANDOM_WALK_SCALE / np.sqrt(engine.space.event_size)
+        step_size = first_step_size(engine.kernel, engine.space.event_size)
         return replace(
             state,
             phase="warmup",
             unit=0,
             position=position,
             log_prob=log_prob,
-            scalars={"step_size": float(step_size), "num_adapted": 0},
+            scalars={"step_size": step_size, "num_adapted": 0},
             learned=engine.learner.to_arrays(),
             history=(*state.history, record),
         )

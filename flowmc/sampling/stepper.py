@@ -3,7 +3,7 @@
 The host's counterpart is in `host_stepper`; both run the same kernels.
 """
 
-__all__ = ["GraphStepper", "Steps"]
+__all__ = ["GraphStepper", "Steps", "step_record"]
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ import tensorflow as tf
 from flowmc.core.seeds import fold_in_step
 from flowmc.core.types import Evaluation, Kernel, Request, Seed
 from flowmc.kernels.drive import Inline
-from flowmc.kernels.tally import add, empty
+from flowmc.kernels.tally import Tally, add, empty
 
 GraphLogProb = Callable[[tf.Tensor], tuple[tf.Tensor, Any]]  # x -> log_prob, payload
 
@@ -21,10 +21,16 @@ GraphLogProb = Callable[[tf.Tensor], tuple[tf.Tensor, Any]]  # x -> log_prob, pa
 class Steps(NamedTuple):
     """What successive steps of one kernel left behind."""
 
-    position: Any  # [num_steps, num_chains, D]
-    log_prob: Any  # [num_steps, num_chains]
-    is_accepted: Any  # [num_steps, num_chains]
+    columns: tuple  # what `record` keeps of a step, with a leading axis [num_steps]
     tally: Any  # of all steps together
+
+
+def step_record(state: Any, info: Any) -> tuple:
+    """Keep position, log-density, decisions and the mean acceptance probability."""
+    ratio = tf.minimum(info.log_accept_ratio, 0.0)
+    probability = tf.where(ratio <= 0.0, tf.exp(ratio), 0.0)  # NaN is a rejection
+    mean = tf.reduce_mean(probability)
+    return state.position, state.log_prob, info.is_accepted, mean
 
 
 class GraphStepper(Inline):
@@ -38,19 +44,24 @@ class GraphStepper(Inline):
         self._log_prob_fn = log_prob_fn
         super().__init__(self._evaluate_inline)
 
+    def add(self, first: Tally, second: Tally) -> Tally:
+        """Return the tally of both."""
+        return add(first, second)
+
     def repeat(
         self, kernel: Kernel, state: Any, *, num_steps: int, seed: Seed
     ) -> tuple:
         """Take several steps in a compiled loop; return the state and the `Steps`."""
         blank = state.position
-        kinds = (blank, state.log_prob, tf.zeros(blank.shape[:1], tf.bool))
+        accepted = tf.zeros(blank.shape[:1], tf.bool)
+        kinds = (blank, state.log_prob, accepted, tf.zeros([], tf.float64))
         buffers = tuple(
             tf.TensorArray(t.dtype, num_steps, element_shape=t.shape) for t in kinds
         )
 
         def body(index, state, buffers, tally):
             state, info = self(kernel, state, seed=fold_in_step(seed, index))
-            row = (state.position, state.log_prob, info.is_accepted)
+            row = step_record(state, info)
             written = (b.write(index, r) for b, r in zip(buffers, row, strict=True))
             return index + 1, state, tuple(written), add(tally, info.tally)
 
@@ -59,7 +70,7 @@ class GraphStepper(Inline):
             body,
             (tf.constant(0), state, buffers, empty(blank.shape[-1])),
         )
-        return state, Steps(*(buffer.stack() for buffer in buffers), tally)
+        return state, Steps(tuple(buffer.stack() for buffer in buffers), tally)
 
     def _evaluate_inline(self, request: Request) -> Evaluation:
         if not request.needs_gradient:
@@ -68,7 +79,5 @@ class GraphStepper(Inline):
         with tf.GradientTape() as tape:
             tape.watch(request.points)
             log_prob, payload = self._log_prob_fn(request.points)
-        gradient = tape.gradient(
-            log_prob, request.points, unconnected_gradients="zero"
-        )
+        gradient = tape.gradient(log_prob, request.points, unconnected_gradients="zero")
         return Evaluation(log_prob, gradient, payload)

@@ -15,7 +15,7 @@ import tensorflow as tf
 from flowmc.core.seeds import split
 from flowmc.core.types import Array, Seed
 from flowmc.kernels.independence import Independence
-from flowmc.kernels.tally import Tally, add
+from flowmc.kernels.tally import Tally
 
 LOCAL, JUMP = 0, 1
 
@@ -26,6 +26,7 @@ class SweepRecord(NamedTuple):
     position: Array  # [S, num_chains, D]
     log_prob: Array  # [S, num_chains]
     is_accepted: Array  # [S, num_chains]
+    local_acceptance: Array  # [num_local], mean probabilities, for step sizes
     proposal: Array  # [num_jumps, num_chains, D]
     proposal_log_weight: Array  # [num_jumps, num_chains]
 
@@ -65,12 +66,15 @@ class Sweep:
         )
         state = stepper.init(self.jump, state.position, state.log_prob)
         state, info = stepper(self.jump, state, seed=jump_seed)
+        tally = stepper.add(local.tally, info.tally)
         path = info.path
+        *steps, local_acceptance = local.columns
+        jumped = (path.position, path.log_prob, path.is_accepted)
+        joined = (tf.concat(pair, axis=0) for pair in zip(steps, jumped, strict=True))
         record = SweepRecord(
-            position=tf.concat([local.position, path.position], axis=0),
-            log_prob=tf.concat([local.log_prob, path.log_prob], axis=0),
-            is_accepted=tf.concat([local.is_accepted, path.is_accepted], axis=0),
+            *joined,
+            local_acceptance=local_acceptance,
             proposal=path.proposal,
             proposal_log_weight=path.proposal_log_weight,
         )
-        return state.position, state.log_prob, record, add(local.tally, info.tally)
+        return state.position, state.log_prob, record, tally

@@ -21,7 +21,12 @@ STEP_LIMITS = (1e-3, 20.0)
 
 
 def adapt_step_size(
-    step_size: float, acceptance: float, *, target: float, count: float
+    step_size: float,
+    acceptance: float,
+    *,
+    target: float,
+    count: float,
+    largest: float = np.inf,
 ) -> float:
     """Return the next step size: Robbins-Monro on its logarithm.
 
@@ -30,10 +35,11 @@ def adapt_step_size(
         acceptance: Mean acceptance it had.
         target: Acceptance aimed at.
         count: Changes made so far; the gain falls with its square root.
+        largest: Never exceeded.
     """
     gain = 3.0 / np.sqrt(1.0 + count)
     raised = step_size * np.exp(gain * (acceptance - target))
-    return float(np.clip(raised, *STEP_LIMITS))
+    return float(np.clip(raised, STEP_LIMITS[0], min(largest, STEP_LIMITS[1])))
 
 
 def collect(record: SweepRecord, sweep: Sweep, *, window: int) -> DrawChunk:
@@ -83,14 +89,16 @@ def warm_up(engine: Engine, state: RunState) -> RunState:
     engine.remember(block)
     sweep = engine.block()[0]
     chunk = collect(block.record, sweep, window=len(state.history))
-    rate = acceptance_by_kernel((chunk,), len(state.history))["local"]
     num_adapted = state.scalars["num_adapted"]
-    step_size = adapt_step_size(
-        state.scalars["step_size"],
-        rate,
-        target=sweep.local.inner.target_acceptance,
-        count=num_adapted,
-    )
+    step_size, inner = state.scalars["step_size"], sweep.local.inner
+    if hasattr(inner, "step_size"):
+        step_size = adapt_step_size(
+            step_size,
+            float(np.mean(block.record.local_acceptance)),
+            target=inner.target_acceptance,
+            count=num_adapted,
+            largest=getattr(inner, "max_step_size", np.inf),
+        )
     state = replace(
         state,
         unit=state.unit + count,
