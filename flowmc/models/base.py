@@ -9,8 +9,6 @@ features-first (`[D, n]`), which is what the networks' matrix products want.
 
 __all__ = ["Flow"]
 
-import inspect
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,6 +18,7 @@ import tensorflow as tf
 from flowmc.core.checks import check_event_size, check_matrix
 from flowmc.core.errors import ModelError
 from flowmc.models.circles import Circles
+from flowmc.models.described import Described
 from flowmc.models.layers import Layer
 from flowmc.models.mixed_base import make_flow_base
 from flowmc.models.views import FlowBijector, flow_distribution
@@ -28,7 +27,7 @@ from flowmc.models.whitening import AffineWhitening
 FLOAT = tf.float64
 
 
-class Flow(tf.Module):
+class Flow(Described):
     """A density on `R^D` that is also an exact map `x <-> z`.
 
     Circle coordinates, if any, live on [low, high) with the ends joined; the density is
@@ -54,34 +53,16 @@ class Flow(tf.Module):
         name: str,
         circles: Circles | None = None,
     ) -> None:
-        super().__init__(name=name)
-        self.event_size = check_event_size(event_size)
-        self._circles = circles or Circles((), event_size=self.event_size)
-        self._layers = list(layers)
-        self._base = make_flow_base(base, is_circle=self._circles.is_circle)
+        size = check_event_size(event_size)
+        circles = circles or Circles((), event_size=size)
         options = dict(options, base=base)
-        if self._circles:
-            options["periodic"] = self._circles.entries
-        # As text: tf.Module would wrap lists and dicts in types of its own.
-        self._options_json = json.dumps(options, sort_keys=True)
+        if circles:
+            options["periodic"] = circles.entries
+        super().__init__(size, options=options, name=name)
+        self._circles = circles
+        self._layers = list(layers)
+        self._base = make_flow_base(base, is_circle=circles.is_circle)
         self._whitening = AffineWhitening(self._circles)
-
-    @classmethod
-    def option_names(cls) -> list[str]:
-        """Return the names of the family's own options."""
-        skipped = ("self", "event_size", "seed")
-        return [
-            n for n in inspect.signature(cls.__init__).parameters if n not in skipped
-        ]
-
-    @property
-    def description(self) -> dict[str, Any]:
-        """Plain JSON values from which the untrained model can be built again."""
-        return {
-            "family": self.name,
-            "event_size": self.event_size,
-            "options": json.loads(self._options_json),
-        }
 
     @property
     def base_kind(self) -> tuple[str, ...]:
@@ -154,12 +135,6 @@ class Flow(tf.Module):
     def whiten(self, x: np.ndarray) -> np.ndarray:
         """Apply the affine layer alone, on the host: `[n, D] -> [n, D]`."""
         return tf.transpose(self._whitening.inverse(tf.transpose(x))).numpy()
-
-    def __repr__(self) -> str:
-        settings = self.description["options"]
-        options = ", ".join(f"{key}={value!r}" for key, value in settings.items())
-        size = sum(int(np.prod(v.shape)) for v in self.trainable_variables)
-        return f"{self.name}(event_size={self.event_size}, {options}) [{size} weights]"
 
     def _to_columns(self, points: Any) -> tuple[tf.Tensor, tf.Tensor]:
         # A fresh tensor: TFP's caches go by tensor identity, blind to new weights.

@@ -41,6 +41,16 @@ class AffineWhitening(tf.Module):
         )
 
     @property
+    def location(self) -> tf.Tensor:
+        """Where `u = 0` lies, `[D]`."""
+        return tf.identity(self._location)
+
+    @property
+    def scale_tril(self) -> tf.Tensor:
+        """The triangular scale `[D, D]`."""
+        return tf.identity(self._scale_tril)
+
+    @property
     def log_det(self) -> tf.Tensor:
         """The logarithm of `|det dx/du|`, a scalar."""
         return tf.reduce_sum(tf.math.log(tf.linalg.diag_part(self._scale_tril)))

@@ -65,6 +65,11 @@ class Adam(tf.Module):
                 step += share * variable
             variable.assign_sub(step)
 
+    @property
+    def count(self) -> tf.Tensor:
+        """Steps taken since the moments were last forgotten, a scalar int64."""
+        return self._count.read_value()
+
     def reset(self) -> None:
         """Forget all moments."""
         for variable in (self._count, *self._first, *self._second):

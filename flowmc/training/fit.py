@@ -8,7 +8,6 @@ back and lowers the rate.
 __all__ = ["fit"]
 
 import time
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -27,7 +26,7 @@ from flowmc.training.history import TrainingHistory
 from flowmc.training.inputs import gather_inputs
 from flowmc.training.keeper import BestWeights
 from flowmc.training.loop import LoopSettings, train
-from flowmc.training.needs import needs_of
+from flowmc.training.needs import choose_loss, model_kind, needs_of
 from flowmc.training.prepare import prepare
 from flowmc.training.scalars import make_scalars
 from flowmc.training.schedules import SCHEDULES
@@ -41,7 +40,7 @@ def fit(
     weights: Any = None,
     target: Any = None,
     gradients: Any = None,
-    loss: str = "forward_kl",
+    loss: str = "auto",
     batch_size: int = 256,
     learning_rate: float = 1e-2,
     schedule: str = "cosine",
@@ -71,7 +70,8 @@ def fit(
             evaluate the target or its gradient.
         gradients: Of the target's log-density at the draws `[n, D]`, where a loss needs
             them; computed from `target` otherwise.
-        loss: Name of a registered loss.
+        loss: Name of a registered loss that fits the model; "auto" is `forward_kl`, and
+            `iwae` for latent-variable models.
         batch_size: Points a step.
         learning_rate: Initial rate of Adam.
         schedule: "cosine": lower the rate over `max_steps`; "plateau": whenever the
@@ -100,8 +100,8 @@ def fit(
     """
     started = time.perf_counter()
     settings = _checked(max_steps, learning_rate, schedule, patience)
-    check_positive_integer(batch_size, name="batch_size")
-    check_fraction(validation_fraction, name="validation_fraction")
+    _check_batches(batch_size, validation_fraction)
+    loss = choose_loss(loss, model)
     inputs = gather_inputs(loss, draws=draws, gradients=gradients, target=target)
     _check_trainer(trainer, model, loss)
     seed = root_seed(seed)
@@ -117,18 +117,18 @@ def fit(
         seed=seed,
     )
     keeper, data = BestWeights(model), prepared.data
-    judge: Callable[[Any], float] = partial(_log_loss, data=data)
-    if model.trainable_variables and not prepared.objection:
-        trainer = trainer or Trainer(
+    is_network = bool(model.trainable_variables)
+    if is_network and trainer is None:
+        trainer = Trainer(
             model,
             loss=loss,
             batch_size=batch_size,
             weight_decay=weight_decay,
             target_log_prob_fn=inputs.target_log_prob_fn,
         )
+    judge = partial(_held_out_loss, trainer=trainer, data=data, loss=loss, seed=seed)
+    if trainer is not None and is_network and not prepared.objection:
         _run(trainer, data, keeper, settings, seed, progress, tensorboard, target)
-        if needs_of(LOSSES.get(loss)) != "draws":
-            judge = partial(trainer.held_out_loss, data=data, seed=seed)
     elif inputs.draws is None or inputs.target_log_prob_fn is not None:
         raise _no_weights(model, loss)
     else:
@@ -179,6 +179,11 @@ def _checked(
     )
 
 
+def _check_batches(batch_size: Any, validation_fraction: Any) -> None:
+    check_positive_integer(batch_size, name="batch_size")
+    check_fraction(validation_fraction, name="validation_fraction")
+
+
 def _check_trainer(trainer: Trainer | None, model: Any, loss: str) -> None:
     if trainer is None:
         return
@@ -194,6 +199,20 @@ def _no_weights(model: Any, loss: str) -> TrainingError:
         f"The loss `{loss}` needs a model with weights to train; `{model.name}` has "
         "none. Take a network family, such as `maf`."
     )
+
+
+def _held_out_loss(
+    model: Any, *, trainer: Trainer | None, data: TrainingData, loss: str, seed: Any
+) -> float:
+    """Score a model, or the baseline, on the held-out draws.
+
+    A density is scored exactly wherever draws are all there is to it, so that it can be
+    compared with the bound of a latent-variable model.
+    """
+    is_density = model_kind(model) == "density"
+    if trainer is None or (is_density and needs_of(LOSSES.get(loss)) == "draws"):
+        return _log_loss(model, data)
+    return trainer.held_out_loss(model, data, seed=seed)
 
 
 def _log_loss(model: DensityModel, data: TrainingData) -> float:

@@ -18,6 +18,7 @@ from flowmc.core.types import Batch, LogProbFn, Trainable
 from flowmc.training.adam import Adam
 from flowmc.training.batches import shuffled_rows
 from flowmc.training.data import PaddedDraws, TrainingData
+from flowmc.training.needs import choose_loss, is_annealed
 from flowmc.training.schedules import cosine
 
 SEGMENT_STEPS = 100
@@ -39,7 +40,7 @@ class Trainer:
 
     Args:
         model: A model with trainable variables.
-        loss: Name of a registered loss.
+        loss: Name of a registered loss; "auto" takes that of the model's kind.
         batch_size: Points a step.
         clip_norm: Largest global norm of a gradient.
         weight_decay: Share of the weight matrices taken off per unit of learning rate.
@@ -54,14 +55,14 @@ class Trainer:
         self,
         model: Trainable,
         *,
-        loss: str = "forward_kl",
+        loss: str = "auto",
         batch_size: int = 256,
         clip_norm: float = 10.0,
         weight_decay: float = 0.1,
         target_log_prob_fn: LogProbFn | None = None,
     ) -> None:
         self.model = model
-        self.loss = loss
+        self.loss = loss = choose_loss(loss, model)
         self.batch_size = batch_size
         self.num_scored = 0
         self._loss = LOSSES.get(loss)
@@ -130,7 +131,7 @@ class Trainer:
 
     def _step(self, batch: Batch, rate: tf.Tensor, seed: Any) -> tf.Tensor:
         with tf.GradientTape() as tape:
-            loss = self._loss(self.model, batch, seed=seed)
+            loss = self._training_loss(self.model, batch, seed=seed)
         gradients = tape.gradient(
             loss,
             self.model.trainable_variables,
@@ -138,6 +139,11 @@ class Trainer:
         )
         self.adam.apply(gradients, learning_rate=rate)
         return loss
+
+    def _training_loss(self, model: Any, batch: Batch, *, seed: Any) -> tf.Tensor:
+        if not is_annealed(self._loss):
+            return self._loss(model, batch, seed=seed)
+        return self._loss(model, batch, seed=seed, step=self.adam.count)
 
     def _batch(self, data: TrainingData, rows: tf.Tensor) -> Batch:
         draws = data.train
