@@ -4,7 +4,7 @@ Circle coordinates of `z` are angles in any representative: they are wrapped bef
 model sees them.
 """
 
-__all__ = ["MAX_ROUND_TRIP_ERROR", "ChangeOfVariables"]
+__all__ = ["ChangeOfVariables", "MAX_ROUND_TRIP_ERROR", "num_not_invertible"]
 
 import math
 from typing import Any
@@ -102,3 +102,13 @@ class ChangeOfVariables:
             difference = tf.where(np.isfinite(turn), around, difference)
         limit = self._tolerance * (1.0 + tf.abs(point))
         return tf.reduce_all(difference <= limit, axis=-1)
+
+
+def num_not_invertible(model: Any, x: np.ndarray) -> int:
+    """Count points `[n, D]` that do not come back from the base space; not compiled."""
+    if not isinstance(model, TransportModel):
+        return 0
+    change = ChangeOfVariables(model, max_round_trip_error=MAX_ROUND_TRIP_ERROR)
+    x = tf.constant(x, tf.float64)
+    _, log_prob = change.to_latent(x, tf.zeros(x.shape[:1], tf.float64))
+    return int(np.sum(~np.isfinite(log_prob.numpy())))

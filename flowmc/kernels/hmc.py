@@ -102,7 +102,7 @@ class HMC(GradientKernel):
         )
         moved, info = judge(state, proposed, seed=accept_seed)
         slope = self._slope(state, proposed, after.final_momentum[0], info, share)
-        return moved, HMCInfo(*info, length_slope=slope)
+        return moved, HMCInfo(**info._asdict(), length_slope=slope)
 
     def _slope(self, state, proposed, momentum, info, share) -> tf.Tensor:
         """Return the slope of TFP's ChEES rate in the trajectory's length.

@@ -77,7 +77,7 @@ class Reference:
     def only_ordinary(self, values: tf.Tensor) -> tf.Tensor:
         """Return `values` `[n, D]` with zeros for the angles."""
         return (
-            values if self.is_circle is None else tf.where(self.is_circle, 0.0, values)
+            values if self.is_circle is None else tf.where(~self.is_circle, values, 0.0)
         )
 
     def whiten(self, x: tf.Tensor) -> tf.Tensor:

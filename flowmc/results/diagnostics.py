@@ -35,6 +35,8 @@ class Diagnostics:
         longest_stuck_run: Most consecutive draws of one chain that are one point.
         num_non_finite: NaN or infinite entries among draws and their log-densities.
         num_bad_values: Bad values of the target that were rejected on the way.
+        problems: Counts by name of what went wrong in the kernels after warm-up:
+            "nan_gradient", "bad_proposals", "not_invertible", "divergences" and more.
         pareto_k: Shape of the importance weights' tail, None without weights.
         importance_ess: Effective size of the weighted sample, None without weights.
         mode_report: What was done to look for modes outside the start; given.
@@ -52,6 +54,7 @@ class Diagnostics:
     longest_stuck_run: int = 0
     num_non_finite: int = 0
     num_bad_values: int = 0
+    problems: Mapping[str, int] = field(default_factory=dict)
     pareto_k: float | None = None
     importance_ess: float | None = None
     mode_report: Mapping[str, Any] = field(default_factory=dict)
@@ -68,6 +71,7 @@ def compute_diagnostics(
     kernel_names: Sequence[str] = (),
     acceptance: Mapping[str, float] | None = None,
     num_bad_values: int = 0,
+    problems: Mapping[str, int] | None = None,
     mode_report: Mapping[str, Any] | None = None,
 ) -> Diagnostics:
     """Measure the quality of draws.
@@ -84,6 +88,7 @@ def compute_diagnostics(
         acceptance: Acceptance by kernel, if measured elsewhere (for example over
             steps that were thinned away); replaces `is_accepted`.
         num_bad_values: Bad values of the target rejected on the way.
+        problems: Counts by name of what went wrong in the kernels.
         mode_report: Plain values to be carried along.
 
     Raises:
@@ -114,6 +119,7 @@ def compute_diagnostics(
         longest_stuck_run=longest_stuck_run(theta),
         num_non_finite=sum(int(np.sum(~np.isfinite(v))) for v in (theta, *values)),
         num_bad_values=num_bad_values,
+        problems={name: int(n) for name, n in (problems or {}).items() if n},
         **_weight_diagnostics(weighted_log_weight),
         mode_report=dict(mode_report or {}),
     )

@@ -104,6 +104,9 @@ def _diagnostics(posterior: Posterior) -> str:
         ("effective size of the weighted sample", _number(found.importance_ess, 0)),
     ]
     rows += [
+        (name.replace("_", " "), f"{count}") for name, count in found.problems.items()
+    ]
+    rows += [
         (f"acceptance of {kernel}", _percent(rate))
         for kernel, rate in found.acceptance.items()
     ]

@@ -21,6 +21,17 @@ R_HAT_LIMIT = 1.01
 ESS_LIMIT = 400.0
 PARETO_K_LIMIT = 0.7
 EVIDENCE_SIGMAS = 4.0
+PROBLEM_LIMIT = 0.01  # of the draws
+REMEDIES = {
+    "nan_gradient": "gradients of the log-density were not finite. Look for sqrt, abs "
+    "or where at the edge of a domain",
+    "bad_proposals": "proposals of the model were not finite. Train longer, or use "
+    "another family",
+    "not_invertible": "points did not come back under the model's inverse. Use "
+    'dtype="float64", or another family',
+    "divergences": "trajectories diverged. Warm up longer for a smaller step size, or "
+    "use a kernel without gradients",
+}
 
 
 @dataclass(frozen=True)
@@ -63,6 +74,7 @@ def judge(
         *_convergence(diagnostics),
         *_acceptance(diagnostics),
         *_stuck(diagnostics),
+        *_problems(diagnostics),
         *_weights(diagnostics, evidence),
         *_evidence(evidence),
         *extra_reasons,
@@ -144,6 +156,17 @@ def _stuck(diagnostics: Diagnostics) -> Iterator[str]:
             f"longest run is {longest}. The proposal misses a region of the target: "
             "give the local kernel a larger share, or warm up longer."
         )
+
+
+def _problems(diagnostics: Diagnostics) -> Iterator[str]:
+    num_draws = diagnostics.num_draws * diagnostics.num_chains
+    for name, remedy in REMEDIES.items():
+        count = diagnostics.problems.get(name, 0)
+        if count > PROBLEM_LIMIT * num_draws:
+            yield (
+                f"At most {PROBLEM_LIMIT:.0%} of the steps may meet `{name}`; in "
+                f"{count} of {num_draws} {remedy}."
+            )
 
 
 def _weights(diagnostics: Diagnostics, evidence: Mapping) -> Iterator[str]:

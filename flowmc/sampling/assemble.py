@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from flowmc.core.records import Cost, WeightedDraws
+from flowmc.kernels.change_of_variables import num_not_invertible
 from flowmc.models.saving import from_saved, to_saved
 from flowmc.results.diagnostics import compute_diagnostics
 from flowmc.results.posterior import Posterior, WarmupDraws
@@ -18,6 +19,7 @@ from flowmc.sampling.space import Space
 from flowmc.sampling.state import DrawChunk, RunState, join_chunks
 from flowmc.sampling.warmup import KERNEL_NAMES
 
+NUM_ROUND_TRIPS = 512  # draws whose way to z and back is looked at
 STATS = ("kernel", "is_accepted")
 
 
@@ -46,6 +48,7 @@ def assemble(
         **stats,
         kernel_names=KERNEL_NAMES,
         num_bad_values=state.num_bad_values,
+        problems=_problems(engine, state, chunk),
         mode_report=_mode_report(space, state),
     )
     state = state.spend("sample", time.perf_counter() - started)
@@ -69,6 +72,15 @@ def assemble(
         saved_model=to_saved(engine.learner.model),
         rebuild_model=from_saved,
     )
+
+
+def _problems(engine: Engine, state: RunState, chunk: DrawChunk) -> dict[str, int]:
+    """Return what the kernels counted, and how many draws the map does not return."""
+    x = chunk.position.reshape(-1, engine.space.event_size)
+    checked = x[:: max(1, len(x) // NUM_ROUND_TRIPS)]
+    lost = num_not_invertible(engine.learner.model, checked)
+    found = round(lost * len(x) / len(checked))
+    return {**state.problems, "not_invertible": found}
 
 
 def _evidence(chunk: DrawChunk) -> tuple[dict[str, Any], dict[str, Any]]:

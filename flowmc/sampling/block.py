@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from flowmc.core.errors import LogProbError
 from flowmc.core.seeds import fold_in_step
-from flowmc.kernels.tally import add, empty
+from flowmc.kernels.tally import add, empty, total
 from flowmc.sampling.host_stepper import HostStepper
 from flowmc.sampling.program import Program
 from flowmc.sampling.space import Space
@@ -98,6 +98,7 @@ class GraphBlock:
             (tf.float64, [draws, chains, size]),
             (tf.float64, [draws, chains]),
             (tf.bool, [draws, chains]),
+            (tf.float64, [self._sweep.num_local]),
             (tf.float64, [jumps, chains, size]),
             (tf.float64, [jumps, chains]),
         ]
@@ -119,7 +120,7 @@ class HostBlock:
     def __init__(self, sweep: Sweep, space: Space) -> None:
         self._sweep = sweep
         self._stepper = HostStepper(
-            lambda x: (space.log_prob(x), ()), space.value_and_gradient
+            lambda x: (space.log_prob(x), ()), space.host_gradient
         )
 
     @property
@@ -130,7 +131,7 @@ class HostBlock:
     def run(self, position, log_prob, *, first: int, count: int, seed: Any) -> Block:
         """Run sweeps; after an error, return the whole ones with the error."""
         records, error = [], None
-        tally = empty(position.shape[-1])
+        tallies = [empty(position.shape[-1])]
         position, log_prob = tf.constant(position), tf.constant(log_prob)
         for index in range(first, first + min(count, self.capacity)):
             try:
@@ -143,11 +144,11 @@ class HostBlock:
             except (LogProbError, KeyboardInterrupt) as raised:
                 error = raised
                 break
-            records.append([tensor.numpy() for tensor in record])
-            tally = add(tally, counts)
+            records.append([np.asarray(column) for column in record])
+            tallies.append(counts)
         stacked = [np.stack(column) for column in zip(*records, strict=True)]
         joined = SweepRecord(*stacked) if stacked else None
-        return Block(position.numpy(), log_prob.numpy(), joined, tally, error)
+        return Block(position.numpy(), log_prob.numpy(), joined, total(tallies), error)
 
 
 def make_block(sweep: Sweep, space: Space, *, num_chains: int) -> Any:

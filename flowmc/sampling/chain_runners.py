@@ -73,7 +73,7 @@ class GraphRunner:
 
     def _loop(self, state, first, count, seed) -> tuple:
         chains, size = self._shape
-        shapes = (
+        shapes: Any = (
             [chains, size],
             [chains],
             [chains],
@@ -116,7 +116,7 @@ class HostRunner:
         self._kernel = kernel
         self._stepper = HostStepper(
             lambda x: (space.log_prob(x), ()),
-            space.value_and_gradient,
+            space.host_gradient,
             record=partial(_row, kernel),
         )
 
@@ -132,9 +132,9 @@ class HostRunner:
         )
 
     def run(self, state: Any, *, first: int, count: int, seed: Any) -> tuple:
-        """Take `count` steps; their seeds follow from the number of the first."""
+        """Take steps number `first` to `first + count - 1`."""
         state, steps = self._stepper.repeat(
-            self._kernel, state, num_steps=count, seed=fold_in_step(seed, first)
+            self._kernel, state, num_steps=count, seed=seed, first=first
         )
         return state, ChainBlock(*steps.columns), steps.tally
 

@@ -7,13 +7,16 @@ is in `start`, `warmup` and `production`.
 __all__ = ["Engine", "PartialBlockError"]
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from flowmc import kernels
 from flowmc.core.errors import LogProbError
-from flowmc.sampling.block import Block, make_block
+from flowmc.sampling.block import Block
 from flowmc.sampling.faults import enter_tally
 from flowmc.sampling.learner import Learner
+from flowmc.sampling.local_kernels import make_local
+from flowmc.sampling.replicas import check_replicas, make_replicated_block
 from flowmc.sampling.settings import Schedule
 from flowmc.sampling.space import Space
 from flowmc.sampling.state import RunState
@@ -31,6 +34,7 @@ class Engine:
         num_chains: Chains moved at once.
         seed: Root seed.
         progress: Shown while fitting.
+        devices: Where the sweeps run, the chains split evenly over them.
     """
 
     def __init__(
@@ -43,13 +47,17 @@ class Engine:
         num_chains: int,
         seed: Any,
         progress: Any,
+        devices: Sequence[str] = ("/CPU:0",),
     ) -> None:
         self.space, self.schedule = space, schedule
         self.num_chains, self.seed, self.progress = num_chains, seed, progress
         self.learner = Learner(
             space.event_size, model=model, schedule=schedule, seed=seed
         )
-        self._kernel = kernel
+        self._devices = check_replicas(
+            devices, num_chains=num_chains, is_graph=space.is_graph
+        )
+        self.kernel = kernel
         self._blocks: dict[str, tuple[Sweep, Any]] = {}
 
     def restore(self, state: RunState) -> None:
@@ -62,7 +70,12 @@ class Engine:
         rules = self.learner.rules
         if rules not in self._blocks:
             sweep = self._make_sweep(rules)
-            runner = make_block(sweep, self.space, num_chains=self.num_chains)
+            runner = make_replicated_block(
+                sweep,
+                self.space,
+                num_chains=self.num_chains,
+                devices=self._devices,
+            )
             self._blocks[rules] = (sweep, runner)
         return self._blocks[rules]
 
@@ -74,7 +87,8 @@ class Engine:
             the caller's to take over).
         """
         sweep, runner = self.block()
-        sweep.local.inner.step_size.assign(state.scalars["step_size"])
+        if hasattr(sweep.local.inner, "step_size"):
+            sweep.local.inner.step_size.assign(state.scalars["step_size"])
         started, compiled = time.perf_counter(), runner.compile_seconds
         block: Block = runner.run(
             state.position, state.log_prob, first=state.unit, count=count, seed=seed
@@ -91,10 +105,9 @@ class Engine:
         self.learner.replay.add(x, log_prob=block.record.log_prob[:, kept].reshape(-1))
 
     def _make_sweep(self, rules: str) -> Sweep:
-        walk = kernels.make(self._kernel)
         model, proposal = self.learner.model, self.learner.proposals[rules]
         return Sweep(
-            kernels.make("preconditioned", model=model, inner=walk),
+            make_local(self.kernel, model),
             kernels.make(
                 "independence", model=proposal, num_steps=self.schedule.num_jumps
             ),

@@ -2,7 +2,6 @@
 
 __all__ = ["enter_tally"]
 
-from typing import Any
 
 import numpy as np
 
@@ -26,9 +25,7 @@ def enter_tally(tally: Tally, space: Space) -> dict[str, int]:
     if not space.is_graph:
         return counts
     num_nan, num_infinite = counts["nan_log_prob"], counts["infinite_log_prob"]
-    space.target.count(
-        counts["log_prob_calls"], num_gradient=counts["gradient_calls"]
-    )
+    space.target.count(counts["log_prob_calls"], num_gradient=counts["gradient_calls"])
     if num_infinite or (num_nan and space.target.on_nan == "raise"):
         theta = space.to_theta(np.asarray(tally.x)[None, :])[0][0]
         space.target.raise_bad_value(theta, float(tally.value))

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from flowmc.core.types import CompositeKernel, Kernel, Request, WholeStepKernel
+from flowmc.core.types import CompositeKernel, Request, WholeStepKernel
 from flowmc.kernels.tally import add, screen
 from flowmc.sampling.callback import Callback
 
@@ -45,7 +45,7 @@ class Turn(NamedTuple):
 class Programs(NamedTuple):
     """A kernel's compiled parts; the kernel is kept so that its id stays its own."""
 
-    kernel: Kernel
+    kernel: Any
     init: Any
     propose: Any = None
     complete: Any = None

@@ -90,16 +90,16 @@ class HostStepper:
         return total([first, second])
 
     def repeat(
-        self, kernel: Kernel, state: Any, *, num_steps: int, seed: Seed
+        self, kernel: Kernel, state: Any, *, num_steps: int, seed: Seed, first: int = 0
     ) -> tuple:
         """Take several steps; return the state and the `Steps`, in NumPy.
 
-        The draws are those of as many single steps.
+        The draws are those of as many single steps; `first` is the number of the first.
         """
         rows, tallies = [], []
         programs = self._programs_of(kernel)
         pending = None
-        for index in range(num_steps):
+        for index in range(first, first + num_steps):
             step_seed = fold_in_step(seed, index)
             if programs.turn is None:
                 state, info = self(kernel, state, seed=step_seed)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from flowmc.core.checks import check_choice, check_positive_integer
+from flowmc.core.checks import check_positive_integer
 from flowmc.core.errors import CheckpointMismatchError, ConfigurationError
 from flowmc.core.progress import make_progress
 from flowmc.core.seeds import root_seed
@@ -19,13 +19,13 @@ from flowmc.sampling.assemble import assemble
 from flowmc.sampling.budget import Budget
 from flowmc.sampling.device import place
 from flowmc.sampling.engine import Engine
+from flowmc.sampling.local_kernels import check_local
 from flowmc.sampling.saver import Saver, digest
 from flowmc.sampling.settings import Schedule
 from flowmc.sampling.space import Space
 from flowmc.sampling.state import RunState
 from flowmc.targets.target import Target
 
-LOCAL_KERNELS = ("auto", "random_walk")
 DEFAULT_MODEL = "maf"
 
 
@@ -41,7 +41,7 @@ def sample(
     target_ess: float | None = None,
     max_evaluations: int | None = None,
     max_seconds: float | None = None,
-    device: str = "auto",
+    device: Any = "auto",
     seed: Any = 0,
     progress: Any = False,
     checkpoint: str | os.PathLike | None = None,
@@ -58,13 +58,16 @@ def sample(
         num_draws: Draws of each chain.
         num_chains: Chains, moved together.
         model: "auto", a family name, or a model of `flowmc.models`, copied.
-        kernel: "auto" or the name of the local kernel run in the model's base space.
+        kernel: The local kernel run in the model's base space: "random_walk" (which
+            "auto" takes), "t_pcn", "elliptical_slice", or with gradients "mala", "hmc"
+            or "nuts".
         initial: Starting positions theta `[n, D]`; None anneals from the prior.
         schedule: Settings of warm-up and training; defaults fit most problems.
         target_ess: Go on until the smallest bulk ESS is at least this.
         max_evaluations: Most evaluations of the log-density, warm-up included.
         max_seconds: Most seconds; draws then depend on the machine.
-        device: "auto", "cpu" or "gpu".
+        device: "auto" (a GPU where there is one), "cpu", "gpu", or a
+            tf.distribute.MirroredStrategy, over whose devices the chains are split.
         seed: Integer; the same seed gives the same draws on the same machine.
         progress: False, True (bars on a terminal), or a callable.
         checkpoint: File that holds the run's state; written now and then.
@@ -92,7 +95,7 @@ def sample(
         "schedule": asdict(settings),
     }
     bar = make_progress(progress)
-    with place(device):
+    with place(device, can_split=True) as devices:
         space = Space(target)
         engine = Engine(
             space,
@@ -102,17 +105,14 @@ def sample(
             num_chains=num_chains,
             seed=root_seed(seed),
             progress=bar if progress else False,
+            devices=devices,
         )
+        config["num_replicas"] = len(devices)  # draws depend on it
         budget = Budget(
             num_draws, target_ess, max_evaluations, max_seconds, should_stop
         )
-        identity = {**config, "target": target.fingerprint()} if checkpoint else {}
-        identity["initial"] = None if initial is None else digest(initial)
+        identity = _identity(config, target, model, initial) if checkpoint else {}
         identity["max_evaluations"] = max_evaluations
-        if not isinstance(model, str):
-            identity["weights"] = digest(*to_saved(model).arrays.values())
-        # A longer or shorter run of the same chains is the same run.
-        identity.pop("num_draws", None)
         saver = Saver(checkpoint, identity=identity)
         state = _first_state(saver, engine, resume=resume)
         state, reasons = run_adaptive(
@@ -131,11 +131,22 @@ def _check(target, num_draws, num_chains, kernel, resume, checkpoint) -> None:
         )
     check_positive_integer(num_draws, name="num_draws")
     check_positive_integer(num_chains, name="num_chains", minimum=2)
-    check_choice(kernel, name="kernel", choices=LOCAL_KERNELS)
+    check_local(kernel, target)
     if resume and checkpoint is None:
         raise ConfigurationError(
             "`resume=True` needs `checkpoint`: the file to continue from; got none."
         )
+
+
+def _identity(config: dict, target: Target, model: Any, initial: Any) -> dict:
+    """Return what must be equal for a run to continue another one."""
+    identity = {**config, "target": target.fingerprint()}
+    identity["initial"] = None if initial is None else digest(initial)
+    if not isinstance(model, str):
+        identity["weights"] = digest(*to_saved(model).arrays.values())
+    # A longer or shorter run of the same chains is the same run.
+    identity.pop("num_draws")
+    return identity
 
 
 def _first_state(saver: Saver, engine: Engine, *, resume: bool) -> RunState:

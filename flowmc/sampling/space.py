@@ -73,6 +73,11 @@ class Space:
         theta, log_det = self.to_theta(x)
         return self.target.log_prob(theta) + log_det
 
+    @property
+    def host_gradient(self) -> Any:
+        """`value_and_gradient` where the target has a gradient, else None."""
+        return self.value_and_gradient if self.target.has_gradient else None
+
     def value_and_gradient(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Log-density of `x` `[n, D]` and its gradient on the host, counted."""
         theta, log_det = self.to_theta(x)

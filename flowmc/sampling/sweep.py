@@ -70,9 +70,13 @@ class Sweep:
         path = info.path
         *steps, local_acceptance = local.columns
         jumped = (path.position, path.log_prob, path.is_accepted)
-        joined = (tf.concat(pair, axis=0) for pair in zip(steps, jumped, strict=True))
+        position, log_prob, is_accepted = (
+            tf.concat(pair, axis=0) for pair in zip(steps, jumped, strict=True)
+        )
         record = SweepRecord(
-            *joined,
+            position=position,
+            log_prob=log_prob,
+            is_accepted=is_accepted,
             local_acceptance=local_acceptance,
             proposal=path.proposal,
             proposal_log_weight=path.proposal_log_weight,

@@ -113,7 +113,7 @@ def warm_up(engine: Engine, state: RunState) -> RunState:
 
 def freeze(state: RunState) -> RunState:
     """End warm-up: from here on no weight and no step size changes."""
-    return replace(state, phase="produce", unit=0)
+    return replace(state, phase="produce", unit=0, problems={})
 
 
 def _finish_window(engine: Engine, state: RunState) -> RunState:

@@ -45,6 +45,31 @@ def proposal(*, seed: int = 3) -> Any:
     return mixture
 
 
+class Wide:
+    """A proposal that compiles fast: a normal with the target's mean, too wide."""
+
+    event_size = 2
+
+    def __init__(self, *, mean: Any = None, scale_tril: Any = None) -> None:
+        draws = TARGET.sample(4000, seed=5)
+        self.mean = draws.mean(axis=0) if mean is None else np.asarray(mean)
+        if scale_tril is None:
+            scale_tril = 1.3 * np.linalg.cholesky(np.cov(draws.T))
+        self.scale_tril = np.asarray(scale_tril)
+
+    def log_prob(self, x: Any) -> tf.Tensor:
+        """Return the log-density `[..., 2] -> [...]`."""
+        white = (x - self.mean) @ np.linalg.inv(self.scale_tril).T
+        scale = np.log(np.diag(self.scale_tril)).sum() + np.log(2.0 * np.pi)
+        return -0.5 * tf.reduce_sum(tf.square(white), axis=-1) - scale
+
+    def sample_and_log_prob(self, n: int, *, seed: Any) -> tuple:
+        """Draw `[n, 2]` points with their log-densities."""
+        normal = tf.random.stateless_normal([n, 2], seed, dtype=tf.float64)
+        x = self.mean + normal @ self.scale_tril.T
+        return x, self.log_prob(x)
+
+
 def moments(x: np.ndarray) -> np.ndarray:
     """Return E[x], E[x^2], E[x y] chain by chain: `[n, 2] -> [n, 5]`."""
     return np.stack(

@@ -15,11 +15,11 @@ from flowmc.kernels.mala import MALA
 from flowmc.kernels.metropolis import MetropolisState, accept
 from flowmc.kernels.multiple_try import MultipleTry
 from flowmc.kernels.t_pcn import TPCN
-from flowmc.kernels.trajectories import Proposed
 from tests.statistical.invariance import (
     FAIL,
     PASS,
     TARGET,
+    Wide,
     exact_draws,
     flow,
     largest_z,
@@ -157,16 +157,14 @@ CONTROLS = {
     ),
     "elliptical slice, reference counted twice": reference_twice,
     "multiple try, chosen by density": lambda: ChoosesByTarget(
-        **TARGET_FN, model=proposal(), num_proposals=3
+        **TARGET_FN, model=Wide(), num_proposals=3
     ),
     "HMC, every trajectory accepted": lambda: UncorrectedHMC(
         **TARGET_FN, step_size=1.1
     ),
     "MALA, every step accepted": lambda: UncorrectedMALA(**TARGET_FN, step_size=1.0),
     "HMC, another target": lambda: scaled("hmc", step_size=0.4),
-    "elliptical slice, another target": lambda: scaled(
-        "elliptical_slice", **REFERENCE
-    ),
+    "elliptical slice, another target": lambda: scaled("elliptical_slice", **REFERENCE),
 }
 
 

@@ -66,7 +66,7 @@ def test_trainable_needs_variables_only():
 
 
 def test_request_and_batch_unpack_in_order():
-    points, needs_gradient, carry = types.Request("x", False, ("c",))
+    points, needs_gradient, carry, *rest = types.Request("x", False, ("c",))
     assert (points, needs_gradient, carry) == ("x", False, ("c",))
     assert types.Evaluation(1.0).gradient is None
     assert types.Batch("x", "w")._fields[:3] == ("x", "weight", "gradient")

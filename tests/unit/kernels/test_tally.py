@@ -94,7 +94,9 @@ def test_gradients_that_are_not_finite_become_zero_and_are_counted():
 def test_replace_bad_puts_safe_points_where_point_or_density_is_not_finite():
     points = tf.constant([[1.0, 2.0], [np.inf, 0.0], [3.0, 4.0]], tf.float64)
     log_q = tf.constant([0.5, 0.5, np.nan], tf.float64)
-    points, log_q, defect = replace_bad(points, log_q, safe=tf.zeros([3, 2], tf.float64))
+    points, log_q, defect = replace_bad(
+        points, log_q, safe=tf.zeros([3, 2], tf.float64)
+    )
     np.testing.assert_array_equal(points, [[1, 2], [0, 0], [0, 0]])
     np.testing.assert_array_equal(log_q, [0.5, 0.0, 0.0])
     np.testing.assert_array_equal(defect, [SOUND, NOT_FINITE, NOT_FINITE])

@@ -18,7 +18,7 @@ from flowmc.targets import skewed_gaussian
 TARGET = skewed_gaussian()
 NUM_CHAINS, NUM_DRAWS = 32, 60
 SCHEDULE = Schedule(
-    windows=(6, 6),
+    windows=(18, 18),
     num_local=1,
     num_jumps=2,
     adapt_every=3,

@@ -153,7 +153,7 @@ def interrupted(backend, path, stops):
 def test_interrupted_and_resumed_through_files(finished, tmp_path):
     path = tmp_path / "state.h5"
     # How many units each phase has differs between the two kinds of target.
-    phases = interrupted(finished.backend, path, [6, 3, 3])
+    phases = interrupted(finished.backend, path, [3, 5, 9])
     assert len(set(phases)) >= 2
     resumed = run(finished.backend, checkpoint=path, resume=True)
     assert_same_posterior(resumed, finished.posterior)

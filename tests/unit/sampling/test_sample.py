@@ -47,7 +47,7 @@ def test_both_maps_ruled_and_the_windows_are_recorded(finished):
     names = [window.name for window in history]
     assert names == ["anneal", "warmup 1", "warmup 2", "production"]
     assert [window.model for window in history[1:]] == ["gaussian", "maf", "maf"]
-    assert [window.num_steps for window in history[1:]] == [18, 18, NUM_DRAWS]
+    assert [window.num_steps for window in history[1:]] == [54, 54, NUM_DRAWS]
     assert history[1].training.best_loss < history[1].training.baseline_loss
     for window in history[1:]:
         assert 0.05 < window.acceptance["local"] < 0.95
@@ -56,7 +56,7 @@ def test_both_maps_ruled_and_the_windows_are_recorded(finished):
 
 def test_warmup_draws_are_kept_apart(finished):
     warmup = finished.posterior.warmup
-    assert warmup.theta.shape == (36, NUM_CHAINS, 2)
+    assert warmup.theta.shape == (108, NUM_CHAINS, 2)
     np.testing.assert_array_equal(np.unique(warmup.window), [1, 2])
 
 
@@ -66,7 +66,7 @@ def test_every_evaluation_is_counted(finished):
     particles = settings.particles_per_chain * NUM_CHAINS
     levels = posterior.history[0].settings["levels"]
     annealing = 2 * particles + levels * settings.num_steps * particles
-    moves = (36 + NUM_DRAWS) * NUM_CHAINS
+    moves = (108 + NUM_DRAWS) * NUM_CHAINS
     assert posterior.cost.log_prob_calls == annealing + moves
     assert posterior.cost.gradient_calls == 0
 
@@ -90,7 +90,7 @@ def test_progress_tells_phases_in_order(finished):
     assert phases == ["anneal", "warm-up", "train", "sample"]
     last = {phase: (done, total) for phase, done, total, _ in reports}
     assert last["anneal"] == (100, 100)
-    assert last["warm-up"] == (12, 12)
+    assert last["warm-up"] == (36, 36)
     assert last["sample"] == (NUM_DRAWS, NUM_DRAWS)
 
 

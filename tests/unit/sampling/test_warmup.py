@@ -58,6 +58,7 @@ def make_record(num_sweeps=4, chains=3):
         position=np.stack([numbers, -numbers], axis=-1).astype(float),
         log_prob=numbers.astype(float),
         is_accepted=numbers % 2 == 0,
+        local_acceptance=np.full((num_sweeps, 1), 0.5),
         proposal=np.stack([jumps, -jumps], axis=-1).astype(float),
         proposal_log_weight=jumps.astype(float),
     )
