@@ -3,6 +3,7 @@
 Everything that needs emcee lives in this room and nowhere else.
 """
 
-__all__ = ["FlowMove"]
+__all__ = ["FlowMove", "VAEMove"]
 
 from flowmc.moves.flow_move import FlowMove
+from flowmc.moves.vae_move import VAEMove

@@ -16,6 +16,7 @@ import tensorflow as tf
 from flowmc.core.errors import ConfigurationError, FlowmcError
 from flowmc.core.records import WindowRecord
 from flowmc.core.seeds import fold_in
+from flowmc.core.types import LatentModel
 from flowmc.moves.compiled_proposal import CompiledProposal, to_unconstrained
 from flowmc.moves.history import EnsembleHistory
 from flowmc.moves.settings import MoveSettings
@@ -52,13 +53,10 @@ class Adaptation:
                     f"`model` must have event_size {event_size}, the ensemble's number "
                     f"of parameters; it has {model.event_size}."
                 )
-            schedule = settings.schedule
-            self._learner = Learner(
-                event_size, model=model, schedule=schedule, seed=seed
-            )
+            self._learner = self._make_learner(model)
         self._history = EnsembleHistory(
             num_steps=settings.num_adapt,
-            max_rows=HISTORY_ROWS * schedule.train.capacity,
+            max_rows=HISTORY_ROWS * settings.schedule.train.capacity,
         )
         self._compiled: dict[str, CompiledProposal] = {}
         self.records: tuple[WindowRecord, ...] = ()
@@ -75,10 +73,7 @@ class Adaptation:
         """The proposal in force; call only once `is_ready`."""
         rules = self._learner.rules
         if rules not in self._compiled:
-            density = self._learner.proposals[rules]
-            self._compiled[rules] = CompiledProposal(
-                density, transform=self._transform, device=DEVICE
-            )
+            self._compiled[rules] = self._make_proposal(rules)
         return self._compiled[rules]
 
     def is_inside(self, theta: np.ndarray) -> np.ndarray:
@@ -119,6 +114,24 @@ class Adaptation:
             self.is_frozen = True
             self._history.clear()
             self._learner.replay.clear()
+
+    def _make_learner(self, model: Any) -> Learner:
+        if isinstance(model, LatentModel):
+            raise ConfigurationError(
+                "`model` of `FlowMove` must have a density; got "
+                f"{type(model).__name__}. Use `VAEMove` for a latent-variable model."
+            )
+        return Learner(
+            self.event_size,
+            model=model,
+            schedule=self.settings.schedule,
+            seed=self.seed,
+        )
+
+    def _make_proposal(self, rules: str) -> CompiledProposal:
+        """Compile the proposal of the map "affine" or "network"."""
+        density = self._learner.proposals[rules]
+        return CompiledProposal(density, transform=self._transform, device=DEVICE)
 
     def __getstate__(self) -> dict[str, Any]:
         return {

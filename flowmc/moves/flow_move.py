@@ -69,6 +69,8 @@ class FlowMove(emcee.moves.Move):
         >>> sampler = emcee.EnsembleSampler(32, 2, log_prob, moves=moves)
     """
 
+    _adaptation_kind: type[Adaptation] = Adaptation
+
     def __init__(
         self,
         model: Any = "maf",
@@ -162,8 +164,9 @@ class FlowMove(emcee.moves.Move):
 
     def report(self) -> str:
         """Return what the move did, in a few lines."""
+        name = getattr(self.model, "name", "none")
         return describe(
-            title=f"FlowMove, map in force: {getattr(self.model, 'name', 'none')}",
+            title=f"{type(self).__name__}, map in force: {name}",
             num_steps=self._num_steps,
             num_adapt=self._settings.num_adapt,
             frozen_at=self._frozen_at,
@@ -177,7 +180,9 @@ class FlowMove(emcee.moves.Move):
         event_size = state.coords.shape[1]
         if self._adaptation is None:
             seed = draw_seed(model.random) if self._seed is None else self._seed
-            adaptation = Adaptation(event_size, settings=self._settings, seed=seed)
+            adaptation = self._adaptation_kind(
+                event_size, settings=self._settings, seed=seed
+            )
             adaptation.check_start(state.coords, state.log_prob)
             self._adaptation = adaptation
         elif self._adaptation.event_size != event_size:

@@ -6,6 +6,7 @@ __all__ = [
     "correlated_gaussian",
     "eggbox",
     "funnel",
+    "ill_conditioned_gaussian",
     "rosenbrock",
     "skewed_gaussian",
     "student_t",
@@ -19,6 +20,7 @@ from flowmc.targets.known_elliptical import (
     student_t,
     two_gaussians,
 )
+from flowmc.targets.known_gaussians import ill_conditioned_gaussian
 from flowmc.targets.known_hard import eggbox, funnel
 from flowmc.targets.known_rosenbrock import rosenbrock
 from flowmc.targets.target import Target

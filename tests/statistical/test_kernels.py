@@ -17,12 +17,14 @@ from tests.statistical.invariance import (
     PASS,
     RUNS,
     TARGET,
+    Wide,
     exact_draws,
     flow,
     largest_z,
     proposal,
     run_eager,
 )
+from tests.statistical.latent import latent
 
 SLOW = ("nuts", "eager")
 MIXING = np.array([[1.0, 0.0], [0.7, 0.8]])
@@ -64,7 +66,7 @@ def composed(name, **options):
     """A local walk and jumps; the parts know no target of their own."""
     parts = [
         kernels.make("random_walk", step_size=0.8, scale_tril=MIXING),
-        kernels.make("independence", model=proposal()),
+        kernels.make("independence", model=Wide()),
     ]
     return on_target(name, kernels=parts, **options)
 
@@ -72,26 +74,29 @@ def composed(name, **options):
 # Where the elliptical kernels look for the target: near it, not at it.
 REFERENCE = {"location": [0.7, 0.9], "scale_tril": 1.3 * MIXING}
 
+LATENT = Wide(mean=[0.0, 0.0], scale_tril=1.5 * np.eye(2))  # for the base space
+
 # One builder for each registered kernel.
 BUILDERS = {
     "cycle": lambda: composed("cycle"),
     "elliptical_slice": lambda: on_target("elliptical_slice", **REFERENCE),
     "hmc": lambda: on_target("hmc", step_size=0.4),
     "independence": independence,
+    "latent_hmc": lambda: latent(
+        "latent_hmc", inner=kernels.make("hmc", step_size=0.4)
+    ),
+    "latent_independence": lambda: latent("latent_independence", num_importance=8),
+    "latent_walk": lambda: latent("latent_walk", step_size=0.6),
     "mala": lambda: on_target("mala", step_size=0.4),
     "mixture": lambda: composed("mixture", probabilities=[0.6, 0.4]),
-    "multiple_try": lambda: on_target(
-        "multiple_try", model=proposal(), num_proposals=3
-    ),
+    "multiple_try": lambda: on_target("multiple_try", model=Wide(), num_proposals=3),
     "nuts": lambda: on_target("nuts", step_size=0.6),
     "preconditioned": preconditioned,
     "random_walk": random_walk,
     "t_pcn": lambda: on_target("t_pcn", step_size=0.6, **REFERENCE),
 }
 # A No-U-Turn tree in eager mode takes minutes.
-MODES = [
-    (name, mode) for name in BUILDERS for mode in RUNS if (name, mode) != SLOW
-]
+MODES = [(name, mode) for name in BUILDERS for mode in RUNS if (name, mode) != SLOW]
 # Further forms of the same kernels, in eager mode.
 FORMS = {
     "preconditioned HMC": lambda: preconditioned(inner=kernels.make("hmc")),
@@ -114,7 +119,9 @@ FORMS = {
     "independence of a bare flow": lambda: independence(flow()),
     "independence in blocks of four": lambda: independence(num_steps=4),
     "preconditioned independence": lambda: preconditioned(
-        inner=kernels.make("independence", model=Latent())
+        inner=kernels.make(
+            "independence", model=Wide(mean=[0.0, 0.0], scale_tril=1.5 * np.eye(2))
+        )
     ),
     "preconditioned by a preconditioner": lambda: preconditioned(
         inner=kernels.make(
@@ -124,21 +131,6 @@ FORMS = {
         )
     ),
 }
-
-
-class Latent:
-    """A proposal for the base space: a wide normal."""
-
-    event_size = 2
-
-    def log_prob(self, z):
-        return -0.5 * tf.reduce_sum(tf.square(z / 1.5), axis=-1) - np.log(
-            2.0 * np.pi * 1.5**2
-        )
-
-    def sample_and_log_prob(self, n, *, seed):
-        z = 1.5 * tf.random.stateless_normal([n, 2], seed, dtype=tf.float64)
-        return z, self.log_prob(z)
 
 
 def test_every_registered_kernel_has_a_builder():
