@@ -13,8 +13,8 @@ from flowmc.kernels.latent_support import check_latent_model
 from flowmc.moves.adaptation import DEVICE, Adaptation
 from flowmc.moves.compiled_proposal import CompiledProposal
 from flowmc.moves.settings import MoveSettings
-from flowmc.moves.vae_learner import VAELearner
 from flowmc.moves.vae_proposal import CompiledLatentProposal
+from flowmc.sampling.learner import Learner
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class VAEAdaptation(Adaptation):
 
     settings: VAESettings
 
-    def _make_learner(self, model: Any) -> VAELearner:
+    def _make_learner(self, model: Any) -> Learner:
         check_latent_model(model, kernel="VAEMove", flow_kernel="FlowMove")
-        return VAELearner(
+        return Learner(
             self.event_size,
             model=model,
             schedule=self.settings.schedule,

@@ -10,12 +10,16 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from flowmc import kernels
 from flowmc.core.errors import LogProbError
 from flowmc.sampling.block import Block
 from flowmc.sampling.faults import enter_tally
 from flowmc.sampling.learner import Learner
-from flowmc.sampling.local_kernels import make_local
+from flowmc.sampling.local_kernels import (
+    local_name,
+    make_jump,
+    make_local,
+    tuned_part,
+)
 from flowmc.sampling.replicas import check_replicas, make_replicated_block
 from flowmc.sampling.settings import Schedule
 from flowmc.sampling.space import Space
@@ -87,8 +91,9 @@ class Engine:
             the caller's to take over).
         """
         sweep, runner = self.block()
-        if hasattr(sweep.local.inner, "step_size"):
-            sweep.local.inner.step_size.assign(state.scalars["step_size"])
+        local = tuned_part(sweep.local)
+        if hasattr(local, "step_size"):
+            local.step_size.assign(state.scalars["step_size"])
         started, compiled = time.perf_counter(), runner.compile_seconds
         block: Block = runner.run(
             state.position, state.log_prob, first=state.unit, count=count, seed=seed
@@ -104,14 +109,17 @@ class Engine:
         x = block.record.position[:, kept].reshape(-1, self.space.event_size)
         self.learner.replay.add(x, log_prob=block.record.log_prob[:, kept].reshape(-1))
 
+    @property
+    def local_kernel(self) -> str:
+        """Name of the local kernel of the map in force."""
+        return local_name(self.kernel, self.learner.model)
+
     def _make_sweep(self, rules: str) -> Sweep:
-        model, proposal = self.learner.model, self.learner.proposals[rules]
+        model, schedule = self.learner.model, self.schedule
         return Sweep(
-            make_local(self.kernel, model),
-            kernels.make(
-                "independence", model=proposal, num_steps=self.schedule.num_jumps
-            ),
-            num_local=self.schedule.num_local,
+            make_local(self.local_kernel, model),
+            make_jump(model, self.learner.proposals[rules], schedule),
+            num_local=schedule.num_local,
         )
 
 

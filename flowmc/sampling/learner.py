@@ -16,6 +16,7 @@ from flowmc import models
 from flowmc.core.records import History
 from flowmc.core.seeds import fold_in
 from flowmc.models.saving import from_saved, get_arrays, set_arrays, to_saved
+from flowmc.sampling.latent import make_proposal, make_view
 from flowmc.sampling.settings import Schedule
 from flowmc.training.fit import fit
 from flowmc.training.gate import judge_refit
@@ -48,8 +49,8 @@ class Learner:
         )
         weight = schedule.defensive_weight
         self.proposals = {
-            "affine": models.defensive(self.affine, weight=weight),
-            "network": models.defensive(self.network, weight=weight),
+            "affine": make_proposal(self.affine, weight=weight),
+            "network": make_proposal(self.network, weight=weight),
         }
         self._initial = get_arrays(self.network)
         self._trainer: Trainer | None = None
@@ -93,11 +94,12 @@ class Learner:
             set_arrays(self.network, self._initial)
             self._trainer.adam.reset()
             self._is_trained = False
+        view = make_view(self.network, seed=fold_in(self._seed, "judge", window))
         if self._is_trained:
-            previous_log_q = self.network.log_prob(draws).numpy()
+            previous_log_q = view.log_prob(draws).numpy()
         history = self._train(draws, window, progress)
         gate = judge_refit(
-            self.network,
+            view,
             draws,
             log_prob=self.replay.log_prob,
             previous_log_q=previous_log_q,

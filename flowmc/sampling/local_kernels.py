@@ -1,19 +1,33 @@
-"""The local kernels a sampler can run in the flow's space, and where they start."""
+"""The kernels a sampler runs around the map in force, and where they start.
 
-__all__ = ["LOCAL_KERNELS", "check_local", "first_step_size", "make_local"]
+For a flow the local kernel runs in its base space; a VAE has kernels of its own, on its
+codes and noise.
+"""
+
+__all__ = [
+    "LOCAL_KERNELS",
+    "check_local",
+    "first_step_size",
+    "local_name",
+    "make_jump",
+    "make_local",
+    "tuned_part",
+]
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from flowmc import kernels
 from flowmc.core.checks import check_choice
 from flowmc.core.errors import ConfigurationError
-from flowmc.core.types import TransportModel
+from flowmc.sampling.latent import is_latent
+from flowmc.sampling.settings import Schedule
 from flowmc.targets.target import Target
 
 # First step sizes on a standard normal, from the optimal scaling with dimension
 # (Roberts and Rosenthal 2001, doi:10.1214/ss/1015346320); warm-up does the rest.
-LOCAL_KERNELS = {
+LOCAL_KERNELS: dict[str, Callable[[int], float] | None] = {
     "random_walk": lambda size: 2.38 / math.sqrt(size),
     "t_pcn": lambda size: min(0.9, 1.5 / math.sqrt(size)),
     "elliptical_slice": None,
@@ -23,6 +37,7 @@ LOCAL_KERNELS = {
 }
 WITH_GRADIENT = ("mala", "hmc", "nuts")
 WITHOUT_CIRCLES = ("t_pcn", "elliptical_slice")
+LATENT = {"latent_walk": lambda size: min(0.9, 1.5 / math.sqrt(size))}
 
 
 def check_local(name: str, target: Target) -> None:
@@ -40,14 +55,65 @@ def check_local(name: str, target: Target) -> None:
         )
 
 
+def local_name(name: str, model: Any) -> str:
+    """Return the kernel that does for `model` what the user chose."""
+    if not is_latent(model):
+        return name
+    return f"latent_hmc:{name}" if name in WITH_GRADIENT else "latent_walk"
+
+
 def first_step_size(name: str, event_size: int) -> float:
     """Return the step size to start warm-up with; 1 for a kernel without."""
-    rule: Any = LOCAL_KERNELS[name]
+    rule = {**LOCAL_KERNELS, **LATENT}[name.removeprefix("latent_hmc:")]
     return 1.0 if rule is None else float(rule(event_size))
 
 
-def make_local(name: str, model: TransportModel) -> Any:
-    """Build the kernel `name` in the base space of `model`."""
+def make_local(name: str, model: Any) -> Any:
+    """Build the local kernel `name`, as `local_name` gave it, around `model`."""
+    size = model.event_size
+    if name == "latent_walk":
+        step_size = first_step_size(name, size)
+        return kernels.make(name, model=model, step_size=step_size)
+    if is_latent(model):
+        inner = _make_inner(name.removeprefix("latent_hmc:"), model)
+        return kernels.make("latent_hmc", model=model, inner=inner)
+    # The gate and the end of the run look whether points come back; doing it at each
+    # step would cost another pass, or five where the inverse is the slow direction.
+    return kernels.make(
+        "preconditioned",
+        model=model,
+        inner=_make_inner(name, model),
+        max_round_trip_error=None,
+    )
+
+
+def make_jump(model: Any, proposal: Any, schedule: Schedule) -> Any:
+    """Build the kernel of jumps.
+
+    Args:
+        model: The map in force.
+        proposal: Its defensive mixture; of a VAE the heavy tails alone.
+        schedule: The run's settings.
+    """
+    num_steps = schedule.num_jumps
+    if not is_latent(model):
+        return kernels.make("independence", model=proposal, num_steps=num_steps)
+    return kernels.make(
+        "latent_independence",
+        model=model,
+        num_importance=schedule.num_importance,
+        num_steps=num_steps,
+        defensive=proposal,
+        defensive_weight=schedule.defensive_weight,
+    )
+
+
+def tuned_part(kernel: Any) -> Any:
+    """Return the part of a local kernel that has the step size, if any has."""
+    return getattr(kernel, "inner", kernel)
+
+
+def _make_inner(name: str, model: Any) -> Any:
     options: dict[str, Any] = {}
     if LOCAL_KERNELS[name] is not None:
         options["step_size"] = first_step_size(name, model.event_size)
@@ -55,9 +121,4 @@ def make_local(name: str, model: TransportModel) -> Any:
         kinds: Any = getattr(model, "base_kind", ())
         if "circle" in kinds:
             options["circular"] = [kind == "circle" for kind in kinds]
-    inner = kernels.make(name, **options)
-    # The gate and the end of the run look whether points come back; doing it at each
-    # step would cost another pass, or five where the inverse is the slow direction.
-    return kernels.make(
-        "preconditioned", model=model, inner=inner, max_round_trip_error=None
-    )
+    return kernels.make(name, **options)

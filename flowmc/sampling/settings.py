@@ -55,6 +55,7 @@ class Schedule:
         num_local: Local steps of a sweep.
         num_jumps: Independence steps of a sweep, drawn and evaluated in one call.
         defensive_weight: Share of the heavy-tailed parts of the proposal.
+        num_importance: Codes a point in the jumps of a VAE.
         adapt_every: Sweeps between two changes of a step size in warm-up.
         record_per_sweep: States of each sweep that enter the reservoir.
         anneal: Settings of the start.
@@ -65,6 +66,7 @@ class Schedule:
     num_local: int = 4
     num_jumps: int = 12
     defensive_weight: float = 0.1
+    num_importance: int = 8
     adapt_every: int = 4
     record_per_sweep: int = 4
     anneal: AnnealSettings = field(default_factory=AnnealSettings)

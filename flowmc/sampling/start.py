@@ -109,7 +109,7 @@ class StartPhase:
     def _begin_warmup(self, state, position, log_prob, record) -> RunState:
         engine = self._engine
         engine.learner.fit_affine()
-        step_size = first_step_size(engine.kernel, engine.space.event_size)
+        step_size = first_step_size(engine.local_kernel, engine.space.event_size)
         return replace(
             state,
             phase="warmup",

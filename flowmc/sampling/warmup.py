@@ -13,6 +13,7 @@ import numpy as np
 from flowmc.core.records import WindowRecord
 from flowmc.core.seeds import fold_in
 from flowmc.sampling.engine import Engine
+from flowmc.sampling.local_kernels import first_step_size, tuned_part
 from flowmc.sampling.state import DrawChunk, RunState
 from flowmc.sampling.sweep import JUMP, LOCAL, Sweep, SweepRecord
 
@@ -90,7 +91,7 @@ def warm_up(engine: Engine, state: RunState) -> RunState:
     sweep = engine.block()[0]
     chunk = collect(block.record, sweep, window=len(state.history))
     num_adapted = state.scalars["num_adapted"]
-    step_size, inner = state.scalars["step_size"], sweep.local.inner
+    step_size, inner = state.scalars["step_size"], tuned_part(sweep.local)
     if hasattr(inner, "step_size"):
         step_size = adapt_step_size(
             step_size,
@@ -119,7 +120,7 @@ def freeze(state: RunState) -> RunState:
 def _finish_window(engine: Engine, state: RunState) -> RunState:
     """Refit on the reservoir and record the window."""
     started, index = time.perf_counter(), len(state.history)
-    ruled = engine.learner.model.name
+    ruled, kernel = engine.learner.model.name, engine.local_kernel
     training, notes = engine.learner.refit(
         window=state.window, progress=engine.progress
     )
@@ -132,8 +133,13 @@ def _finish_window(engine: Engine, state: RunState) -> RunState:
         notes=tuple(notes),
         training=training,
     )
+    scalars = state.scalars
+    if engine.local_kernel != kernel:  # its step size means something else
+        first = first_step_size(engine.local_kernel, engine.space.event_size)
+        scalars = {"step_size": first, "num_adapted": 0}
     state = replace(
         state,
+        scalars=scalars,
         learned=engine.learner.to_arrays(),
         history=(*state.history, record),
         window=state.window + 1,
