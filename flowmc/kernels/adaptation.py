@@ -110,6 +110,10 @@ class Adaptation:
             for row, part in _tunable(kernel)
         ]
 
+        for _, part, _, length in self._parts:
+            if length is not None:
+                part.is_adapting.assign(True)
+
     def __bool__(self) -> bool:
         return bool(self._parts)
 
@@ -138,6 +142,7 @@ class Adaptation:
             part.step_size.assign(step.average)
             found[f"{label}step_size"] = step.average
             if length is not None:
+                part.is_adapting.assign(False)
                 part.trajectory_length.assign(length.average)
                 found[f"{label}trajectory_length"] = length.average
         return found

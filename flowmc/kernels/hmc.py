@@ -35,7 +35,9 @@ class HMCInfo(NamedTuple):
     num_leapfrog_steps: Array  # [num_chains], int32
     is_divergent: Array  # [num_chains], bool
     tally: Any
-    length_slope: Array  # [], positive where longer is better; 0 for a single chain
+    # [], positive where longer is better; 0 for a single chain, and while the kernel's
+    # variable `is_adapting` is false
+    length_slope: Array
 
 
 @KERNELS.register("hmc")
@@ -79,6 +81,8 @@ class HMC(GradientKernel):
         self.trajectory_length = tf.Variable(
             np.float64(trajectory_length), trainable=False, name="trajectory_length"
         )
+        # Frozen chains need no slope, and need not pay for it.
+        self.is_adapting = tf.Variable(False, trainable=False, name="is_adapting")
         self._max_leapfrog_steps = check_positive_integer(
             max_leapfrog_steps, name="max_leapfrog_steps"
         )
@@ -101,7 +105,11 @@ class HMC(GradientKernel):
             num_steps,
         )
         moved, info = judge(state, proposed, seed=accept_seed)
-        slope = self._slope(state, proposed, after.final_momentum[0], info, share)
+        slope = tf.cond(
+            self.is_adapting,
+            lambda: self._slope(state, proposed, after.final_momentum[0], info, share),
+            lambda: tf.zeros([], tf.float64),
+        )
         return moved, HMCInfo(**info._asdict(), length_slope=slope)
 
     def _slope(self, state, proposed, momentum, info, share) -> tf.Tensor:

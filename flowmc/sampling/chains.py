@@ -78,7 +78,8 @@ def run_chains(
         runner = make_runner(kernel, space, num_chains=len(position))
         run = _Run(runner, space, shown)
         state = runner.init(position, log_prob)
-        adaptation = Adaptation(kernel, adapt_length=adapt_length)
+        is_tuned = num_warmup > 0 and adapt_length
+        adaptation = Adaptation(kernel, adapt_length=is_tuned)
         started = time.perf_counter()
         for step in range(num_warmup):
             state, block = run.advance(

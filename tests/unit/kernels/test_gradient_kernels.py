@@ -56,6 +56,8 @@ def test_hmc_says_that_short_trajectories_should_be_longer():
         kernel = make("hmc", step_size=0.1, trajectory_length=length)
         x = np.random.default_rng(1).normal(size=(2000, 2))
         state = kernel.init(x)
+        assert float(kernel.step(state, seed=0)[1].length_slope) == 0.0
+        kernel.is_adapting.assign(True)
         infos = [kernel.step(state, seed=seed)[1] for seed in range(8)]
         slopes.append(np.mean([float(info.length_slope) for info in infos]))
     assert slopes[0] > 0.0 > slopes[1]
