@@ -6,7 +6,7 @@ device class and set of versions: XLA's random streams differ from eager TensorF
 (Appleby, MurmurHash3, for the finalizer used in compiled code.)
 """
 
-__all__ = ["fold_in", "fold_in_step", "generator", "root_seed", "split"]
+__all__ = ["as_seed", "fold_in", "fold_in_step", "generator", "root_seed", "split"]
 
 import hashlib
 from typing import Any
@@ -27,6 +27,12 @@ def root_seed(seed: Any) -> np.ndarray:
             f"got {seed!r}. Pass for example seed=0."
         )
     return _hash_pair(f"root:{int(array)}")
+
+
+def as_seed(seed: Any) -> Any:
+    """Return the int32 pair of an integer or pair; tensors are passed on as they are."""
+    is_plain = isinstance(seed, int | np.integer | np.ndarray | list | tuple)
+    return root_seed(seed) if is_plain else seed
 
 
 def fold_in(seed: Any, *labels: str | int) -> np.ndarray:

@@ -20,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 
 from flowmc.core.errors import ConfigurationError, TargetError
-from flowmc.core.seeds import fold_in_step, root_seed, split
+from flowmc.core.seeds import as_seed, fold_in_step, split
 from flowmc.core.types import (
     Array,
     CompositeKernel,
@@ -97,9 +97,8 @@ def step_with(
     kernel: Kernel, state: Any, target_log_prob_fn: LogProbFn | None, *, seed: Seed
 ) -> tuple:
     """Take one step of a kernel that knows its target."""
-    if not tf.is_tensor(seed):
-        seed = root_seed(seed)
-    return drive(kernel, state, evaluate=evaluate_with(target_log_prob_fn), seed=seed)
+    evaluate = evaluate_with(target_log_prob_fn)
+    return drive(kernel, state, evaluate=evaluate, seed=as_seed(seed))
 
 
 def evaluate_with(target_log_prob_fn: LogProbFn | None) -> Evaluate:

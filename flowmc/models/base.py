@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from flowmc.core.checks import check_event_size, check_matrix
 from flowmc.core.errors import ModelError
+from flowmc.core.seeds import as_seed
 from flowmc.models.circles import Circles
 from flowmc.models.described import Described
 from flowmc.models.layers import Layer
@@ -114,12 +115,12 @@ class Flow(Described):
 
         Args:
             n: Number of draws (a Python int).
-            seed: Stateless seed, an int32 pair.
+            seed: An integer, or a stateless int32 pair.
 
         Returns:
             Points `[n, D]` and log-densities `[n]`, float64.
         """
-        z = self._base.sample(n, seed=seed)
+        z = self._base.sample(n, seed=as_seed(seed))
         x, log_det = self.forward_and_log_det(z)
         return x, self._base.log_prob(z) - log_det
 

@@ -22,7 +22,7 @@ import tensorflow as tf
 
 from flowmc.core.checks import check_fraction, check_matrix
 from flowmc.core.errors import ConfigurationError, ModelError
-from flowmc.core.seeds import split
+from flowmc.core.seeds import as_seed, split
 from flowmc.core.types import DensityModel
 from flowmc.models.bases import root_gamma, student_t_log_prob
 from flowmc.models.circles import Circles
@@ -101,7 +101,7 @@ class DefensiveMixture(tf.Module):
 
     def sample_and_log_prob(self, n: int, *, seed: Any) -> tuple[tf.Tensor, tf.Tensor]:
         """Draw `n` points `[n, D]` with their log-densities `[n]`."""
-        model_seed, normal_seed, uniform_seed, gamma_seed = split(seed, n=4)
+        model_seed, normal_seed, uniform_seed, gamma_seed = split(as_seed(seed), n=4)
         model_x, model_log_prob = self.model.sample_and_log_prob(n, seed=model_seed)
         shape = [n, len(self._line)]
         normal = tf.random.stateless_normal(shape, normal_seed, dtype=tf.float64)

@@ -20,14 +20,14 @@ from tensorflow_probability import distributions as tfd
 from flowmc.core.checks import check_choice, check_event_size, check_positive_integer
 from flowmc.core.errors import ConfigurationError
 from flowmc.core.registry import MODELS
-from flowmc.core.seeds import fold_in
+from flowmc.core.seeds import as_seed, fold_in
 from flowmc.models import vae_bounds, vae_report
 from flowmc.models.circles import Circles
 from flowmc.models.scalar_maps import check_positive
 from flowmc.models.sizes import Sizes, choose_sizes
 from flowmc.models.vae_decoder import Decoder
 from flowmc.models.vae_encoder import Encoder
-from flowmc.models.vae_primitives import CodePrimitives, as_seed
+from flowmc.models.vae_primitives import CodePrimitives
 from flowmc.models.vae_prior import PRIORS, make_prior
 from flowmc.models.vae_views import EncoderDistribution
 from flowmc.models.whitening import AffineWhitening

@@ -6,7 +6,7 @@
 Every method makes at most one call of a random number generator.
 """
 
-__all__ = ["CodePrimitives", "PointPrimitives", "as_seed"]
+__all__ = ["CodePrimitives", "PointPrimitives"]
 
 from typing import Any
 
@@ -15,17 +15,12 @@ import tensorflow as tf
 
 from flowmc.core.checks import check_matrix
 from flowmc.core.errors import ModelError
-from flowmc.core.seeds import root_seed
+from flowmc.core.seeds import as_seed
 from flowmc.models.described import Described
 from flowmc.models.vae_decoder import Decoder
 from flowmc.models.vae_encoder import Encoder
 from flowmc.models.vae_prior import FlowPrior, NormalPrior
 from flowmc.models.whitening import AffineWhitening
-
-
-def as_seed(seed: Any) -> Any:
-    """Return the int32 pair of an integer or a pair; tensors are passed on as is."""
-    return seed if tf.is_tensor(seed) else root_seed(seed)
 
 
 class PointPrimitives(Described):
