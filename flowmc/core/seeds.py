@@ -30,7 +30,7 @@ def root_seed(seed: Any) -> np.ndarray:
 
 
 def as_seed(seed: Any) -> Any:
-    """Return the int32 pair of an integer or pair; tensors are passed on as they are."""
+    """Return the int32 pair of an integer or a pair; tensors pass as they are."""
     is_plain = isinstance(seed, int | np.integer | np.ndarray | list | tuple)
     return root_seed(seed) if is_plain else seed
 
