@@ -17,8 +17,9 @@ import tensorflow_probability as tfp
 from flowmc.adapters.to_tfp import ToTfp
 from flowmc.core.errors import ConfigurationError
 from flowmc.core.types import Array, Evaluate, Evaluation, Kernel, Request, Seed
-from flowmc.kernels.drive import starting_log_prob, step_with
+from flowmc.kernels.drive import step_with
 from flowmc.kernels.metropolis import MetropolisInfo
+from flowmc.kernels.starts import starting_log_prob
 from flowmc.kernels.tally import COUNTS, PROBLEMS, Tally, add, counted, screen
 
 IS_PROBLEM = np.array([name in PROBLEMS for name in COUNTS], np.int32)
@@ -115,6 +116,16 @@ class FromTfp:
         if log_prob is not None and tf.executing_eagerly():
             _check_agreement(np.asarray(log_prob), own.numpy())
         return FromTfpState(position, own, payload, results)
+
+    def check_agreement(self, position: Array, log_prob: Array) -> None:
+        """Check that the TFP kernel's target is the caller's, up to no constant.
+
+        Raises:
+            ConfigurationError: It is not.
+        """
+        results = self._kernel.bootstrap_results(tf.convert_to_tensor(position))
+        own = self._log_prob(position, results)
+        _check_agreement(np.asarray(log_prob), own.numpy())
 
     def whole_step(
         self, state: FromTfpState, *, evaluate: Evaluate, seed: Seed

@@ -19,8 +19,10 @@ from flowmc.core.types import (
     Seed,
     WholeStepKernel,
 )
-from flowmc.kernels.drive import starting_log_prob, step_with
+from flowmc.kernels.drive import start_tally, step_with
 from flowmc.kernels.metropolis import MetropolisInfo, MetropolisState
+from flowmc.kernels.starts import starting_log_prob
+from flowmc.kernels.tally import add
 
 WAYS_TO_STEP = (RequestKernel, WholeStepKernel, CompositeKernel)
 
@@ -63,10 +65,11 @@ class Composition:
     def _advance(kernel: Kernel, state: MetropolisState, *, stepper: Any, seed: Seed):
         """Step one part; return what all parts have in common."""
         inner = stepper.init(kernel, state.position, state.log_prob, state.payload)
+        begun = start_tally(kernel, inner)
         inner, info = stepper(kernel, inner, seed=seed)
         moved = MetropolisState(inner.position, inner.log_prob, inner.payload)
         return moved, MetropolisInfo(
-            info.is_accepted, info.log_accept_ratio, info.tally
+            info.is_accepted, info.log_accept_ratio, add(begun, info.tally)
         )
 
 

@@ -9,17 +9,14 @@ __all__ = [
     "drive",
     "evaluate_with",
     "refresh_payload",
-    "starting_log_prob",
+    "start_tally",
     "step_with",
-    "target_log_prob",
 ]
 
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
-from flowmc.core.errors import ConfigurationError, TargetError
 from flowmc.core.seeds import as_seed, fold_in_step, split
 from flowmc.core.types import (
     Array,
@@ -32,7 +29,8 @@ from flowmc.core.types import (
     Seed,
     WholeStepKernel,
 )
-from flowmc.kernels.tally import HUGE, add, empty, screen
+from flowmc.kernels.starts import target_log_prob
+from flowmc.kernels.tally import Tally, add, counted, empty, screen
 
 
 class Inline:
@@ -66,7 +64,7 @@ def drive(kernel: Any, state: Any, *, evaluate: Evaluate, seed: Seed) -> tuple:
     """Take one step: propose, evaluate, complete, as often as the kernel asks."""
     if isinstance(kernel, WholeStepKernel):
         state, info = kernel.whole_step(state, evaluate=evaluate, seed=seed)
-        return refresh_payload(state, evaluate), info
+        return refresh_payload(state, evaluate, info)
     if isinstance(kernel, CompositeKernel):
         return kernel.compose(state, stepper=Inline(evaluate), seed=seed)
     propose_seed, seed = split(seed, n=2)
@@ -85,12 +83,21 @@ def drive(kernel: Any, state: Any, *, evaluate: Evaluate, seed: Seed) -> tuple:
     return state, info._replace(tally=tally)
 
 
-def refresh_payload(state: Any, evaluate: Evaluate) -> Any:
+def refresh_payload(state: Any, evaluate: Evaluate, info: Any) -> tuple[Any, Any]:
     """Ask for the payload anew where a whole step moved the points it belongs to."""
     if not tf.nest.flatten(state.payload):
-        return state
+        return state, info
     answer = evaluate(Request(state.position, needs_gradient=False, carry=()))
-    return state._replace(payload=answer.payload)
+    num_chains, size = state.position.shape
+    asked = add(info.tally, counted(size, log_prob_calls=num_chains))
+    return state._replace(payload=answer.payload), info._replace(tally=asked)
+
+
+def start_tally(kernel: Kernel, state: Any) -> Tally:
+    """Return what building `state` cost: kernels that cache a gradient evaluate it."""
+    num_chains, size = state.position.shape
+    gradients = getattr(kernel, "gradients_at_start", 0) * num_chains
+    return counted(size, gradient_calls=gradients)
 
 
 def step_with(
@@ -113,58 +120,6 @@ def evaluate_with(target_log_prob_fn: LogProbFn | None) -> Evaluate:
         return Evaluation(target_log_prob(target_log_prob_fn, request.points))
 
     return evaluate
-
-
-def target_log_prob(target_log_prob_fn: LogProbFn | None, points: Any) -> tf.Tensor:
-    """Call the target; check that it scores each point by itself."""
-    if target_log_prob_fn is None:
-        raise ConfigurationError(
-            "The kernel must know its target to evaluate points by itself; it was "
-            "built without `target_log_prob_fn`. Pass one, or pass `log_prob` to "
-            "`init` and drive `propose` and `complete` yourself."
-        )
-    log_prob = tf.convert_to_tensor(target_log_prob_fn(points))
-    if log_prob.shape.rank != 1 or log_prob.shape[0] not in (None, points.shape[0]):
-        raise ConfigurationError(
-            "`target_log_prob_fn` must map [n, D] to [n]; for points of shape "
-            f"{points.shape} it gave {log_prob.shape}. Sum over the last axis only."
-        )
-    return tf.cast(log_prob, tf.float64)
-
-
-def starting_log_prob(
-    target_log_prob_fn: LogProbFn | None, position: Any, log_prob: Any
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Return the start as float64 tensors, its density evaluated unless given.
-
-    Raises:
-        TargetError: A density is NaN or +inf, or every one is zero.  Compiled code
-            cannot raise; there the check is the caller's.
-    """
-    position = tf.convert_to_tensor(position, dtype=tf.float64)
-    if log_prob is None:
-        log_prob = target_log_prob(target_log_prob_fn, position)
-    log_prob = tf.convert_to_tensor(log_prob, dtype=tf.float64)
-    if tf.executing_eagerly():
-        _check_start(position.numpy(), log_prob.numpy())
-    return position, log_prob
-
-
-def _check_start(position: np.ndarray, log_prob: np.ndarray) -> None:
-    bad = np.isnan(log_prob) | (log_prob >= HUGE)
-    if bad.any():
-        index = int(np.flatnonzero(bad)[0])
-        raise TargetError(
-            "The log-density at the start must be finite or -inf; it is "
-            f"{log_prob[index]} for {int(bad.sum())} of {len(bad)} chains, first for "
-            f"chain {index} at {position[index].tolist()}. Start elsewhere, or mend "
-            "the density there."
-        )
-    if len(log_prob) and np.isneginf(log_prob).all():
-        raise TargetError(
-            "At least one chain must start where the density is positive; it is zero "
-            f"at all {len(log_prob)} starting points. Start inside the support."
-        )
 
 
 def _repeat(kernel: Any, request: Request, tally, evaluate: Evaluate, seed) -> tuple:

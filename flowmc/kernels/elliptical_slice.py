@@ -25,10 +25,11 @@ from flowmc.core.errors import ConfigurationError
 from flowmc.core.registry import KERNELS
 from flowmc.core.seeds import split
 from flowmc.core.types import Array, Evaluation, LogProbFn, Request, Seed
-from flowmc.kernels.drive import starting_log_prob, step_with
+from flowmc.kernels.drive import step_with
 from flowmc.kernels.metropolis import MetropolisState, select
 from flowmc.kernels.random_walk import check_position
-from flowmc.kernels.t_pcn import Reference
+from flowmc.kernels.reference import Reference
+from flowmc.kernels.starts import starting_log_prob
 from flowmc.kernels.tally import SOUND
 
 TURN = 2.0 * math.pi
@@ -102,6 +103,15 @@ class EllipticalSlice:
         self.max_iterations = check_positive_integer(
             max_iterations, name="max_iterations"
         )
+
+    @property
+    def has_shape(self) -> bool:
+        """Whether there is a reference that `adapt_shape` can replace."""
+        return self._reference.is_shaped
+
+    def adapt_shape(self, location: np.ndarray, scale_tril: np.ndarray) -> None:
+        """Take over centre and shape of the draws so far."""
+        self.fit(location=location, scale_tril=scale_tril)
 
     def fit(self, *, location: Any, scale_tril: Any) -> None:
         """Replace `location` `[d]` and `scale_tril` `[d, d]`, without a new trace.

@@ -13,15 +13,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from flowmc.core.errors import ConfigurationError, TargetError
 from flowmc.core.types import Array, Evaluate, LogProbFn, Request, Seed
-from flowmc.kernels.drive import evaluate_with, starting_log_prob, step_with
-from flowmc.kernels.tally import HUGE
-
-# Stands for a gradient that is not finite: too small to move anything, so that the
-# trajectory goes straight on, yet recognizable where it ends.
-NO_GRADIENT = 1e-300
-TURN = 2.0 * math.pi
+from flowmc.kernels.drive import evaluate_with, step_with
+from flowmc.kernels.random_walk import (
+    check_circular,
+    check_position,
+    check_step_size,
+    wrap,
+)
+from flowmc.kernels.starts import NO_GRADIENT, checked, starting_log_prob
 
 
 class GradientState(NamedTuple):
@@ -76,6 +76,7 @@ class GradientKernel:
     name = ""
     target_acceptance = 0.8
     max_step_size = math.inf
+    gradients_at_start = 1  # for each chain, whenever a state is built
 
     def __init__(
         self,
@@ -84,13 +85,12 @@ class GradientKernel:
         step_size: float = 0.1,
         circular: Sequence[bool] | None = None,
     ) -> None:
-        if not step_size > 0.0:
-            raise ConfigurationError(f"`step_size` must be positive; got {step_size}.")
+        check_step_size(step_size)
         self._target_log_prob_fn = target_log_prob_fn
         self.step_size = tf.Variable(
             np.float64(step_size), trainable=False, name="step_size"
         )
-        self._circular = None if circular is None else np.array(circular, bool)
+        self._circular = check_circular(circular)
 
     def init(
         self, position: Array, log_prob: Array | None = None, *, payload: Any = ()
@@ -104,15 +104,16 @@ class GradientKernel:
             self._target_log_prob_fn, position, log_prob
         )
         evaluate = evaluate_with(self._target_log_prob_fn)
-        state = self.start(position, log_prob, payload=payload, evaluate=evaluate)
-        if tf.executing_eagerly():
-            _check_gradient(state)
-        return state
+        return checked(
+            self.start(position, log_prob, payload=payload, evaluate=evaluate)
+        )
 
     def start(
         self, position: Array, log_prob: Array, *, payload: Any, evaluate: Evaluate
     ) -> GradientState:
         """Build the state with one evaluation of the gradient."""
+        size = None if self._circular is None else len(self._circular)
+        check_position(position, event_size=size)
         answer = evaluate(Request(position, needs_gradient=True, carry=()))
         is_finite = tf.reduce_all(tf.math.is_finite(answer.gradient), axis=-1)
         gradient = tf.where(is_finite[:, None], answer.gradient, NO_GRADIENT)
@@ -123,7 +124,7 @@ class GradientKernel:
     ) -> tuple[GradientState, GradientInfo]:
         """Take one step; each kind of kernel has its own way."""
         state, info = self._move(state, differentiable(evaluate), seed)
-        return state._replace(position=self._wrap(state.position)), info
+        return state._replace(position=wrap(state.position, self._circular)), info
 
     def step(self, state: Any, *, seed: Seed) -> tuple[GradientState, GradientInfo]:
         """Take one step in every chain."""
@@ -131,24 +132,3 @@ class GradientKernel:
 
     def _move(self, state: GradientState, log_prob_fn: Callable, seed: Seed) -> tuple:
         raise TypeError(f"{type(self).__name__} does not say how it moves.")
-
-    def _wrap(self, position: tf.Tensor) -> tf.Tensor:
-        if self._circular is None:
-            return position
-        turns = tf.floor((position + math.pi) / TURN)
-        return tf.where(self._circular, position - TURN * turns, position)
-
-
-def _check_gradient(state: GradientState) -> None:
-    """Raise where a chain starts with a density but without a gradient."""
-    log_prob = state.log_prob.numpy()
-    bad = np.all(state.gradient.numpy() == NO_GRADIENT, axis=-1)
-    bad &= np.isfinite(log_prob) & (log_prob < HUGE)
-    if bad.any():
-        index = int(np.flatnonzero(bad)[0])
-        raise TargetError(
-            "The gradient of the log-density must be finite at the start; it is not "
-            f"for {int(bad.sum())} of {len(bad)} chains, first for chain {index} at "
-            f"{state.position.numpy()[index].tolist()}. Look for sqrt, abs, where or "
-            "log at the edge of its domain, or use a kernel without gradients."
-        )

@@ -27,8 +27,9 @@ from flowmc.core.types import (
     Request,
     Seed,
 )
-from flowmc.kernels.drive import starting_log_prob, step_with
+from flowmc.kernels.drive import step_with
 from flowmc.kernels.metropolis import MetropolisInfo, accept_with
+from flowmc.kernels.starts import checked, starting_log_prob
 from flowmc.kernels.tally import replace_bad
 
 
@@ -101,7 +102,7 @@ class Independence:
             self._target_log_prob_fn, position, log_prob
         )
         log_weight = log_prob - self._model.log_prob(position)
-        return IndependenceState(position, log_prob, payload, log_weight)
+        return checked(IndependenceState(position, log_prob, payload, log_weight))
 
     def propose(self, state: IndependenceState, *, seed: Seed) -> Request:
         """Draw and score the proposals of all sub-steps; ask for their densities."""

@@ -20,11 +20,12 @@ from flowmc.core.errors import ConfigurationError, TargetError
 from flowmc.core.registry import KERNELS
 from flowmc.core.seeds import split
 from flowmc.core.types import Array, Evaluate, Evaluation, LogProbFn, Request, Seed
-from flowmc.kernels.drive import starting_log_prob, step_with
+from flowmc.kernels.drive import step_with
 from flowmc.kernels.gradient_kernel import GradientKernel
 from flowmc.kernels.latent_support import CodedModel, JointSpace, check_latent_model
 from flowmc.kernels.metropolis import MetropolisState, select
 from flowmc.kernels.nuts import NUTS
+from flowmc.kernels.starts import starting_log_prob
 from flowmc.kernels.tally import SOUND, Tally, add, counted, replace_bad
 
 

@@ -22,10 +22,10 @@ from flowmc.core.checks import check_positive_integer
 from flowmc.core.registry import KERNELS
 from flowmc.core.seeds import split
 from flowmc.core.types import Array, DensityModel, LogProbFn, Request, Seed
-from flowmc.kernels.drive import starting_log_prob
 from flowmc.kernels.independence import Independence, IndependenceState
 from flowmc.kernels.latent_proposal import LatentProposal
 from flowmc.kernels.latent_support import CodedModel, check_latent_model
+from flowmc.kernels.starts import starting_log_prob
 from flowmc.kernels.tally import replace_bad
 
 

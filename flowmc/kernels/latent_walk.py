@@ -20,9 +20,10 @@ from flowmc.core.errors import ConfigurationError
 from flowmc.core.registry import KERNELS
 from flowmc.core.seeds import split
 from flowmc.core.types import Array, Evaluation, LogProbFn, Request, Seed
-from flowmc.kernels.drive import starting_log_prob, step_with
+from flowmc.kernels.drive import step_with
 from flowmc.kernels.latent_support import CodedModel, JointSpace, check_latent_model
 from flowmc.kernels.metropolis import MetropolisInfo, MetropolisState, accept
+from flowmc.kernels.starts import starting_log_prob
 from flowmc.kernels.tally import replace_bad
 
 

@@ -28,12 +28,13 @@ from flowmc.core.types import (
     Request,
     Seed,
 )
-from flowmc.kernels.drive import starting_log_prob, step_with
+from flowmc.kernels.drive import step_with
 from flowmc.kernels.independence import (
     IndependenceInfo,
     IndependencePath,
     IndependenceState,
 )
+from flowmc.kernels.starts import checked, starting_log_prob
 from flowmc.kernels.tally import replace_bad
 
 
@@ -77,7 +78,7 @@ class MultipleTry:
             self._target_log_prob_fn, position, log_prob
         )
         log_weight = log_prob - self._model.log_prob(position)
-        return IndependenceState(position, log_prob, payload, log_weight)
+        return checked(IndependenceState(position, log_prob, payload, log_weight))
 
     def propose(self, state: IndependenceState, *, seed: Seed) -> Request:
         """Draw and score the proposals of all chains; ask for their densities."""

@@ -21,11 +21,11 @@ from flowmc.core.errors import TargetError
 from flowmc.core.registry import KERNELS
 from flowmc.core.types import Array, LogProbFn, Seed
 from flowmc.kernels.gradient_kernel import (
-    NO_GRADIENT,
     GradientInfo,
     GradientKernel,
     GradientState,
 )
+from flowmc.kernels.starts import NO_GRADIENT
 from flowmc.kernels.tally import HUGE, counted
 
 

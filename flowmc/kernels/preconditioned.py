@@ -36,8 +36,9 @@ from flowmc.kernels.change_of_variables import (
     MAX_ROUND_TRIP_ERROR,
     ChangeOfVariables,
 )
-from flowmc.kernels.drive import starting_log_prob, step_with
+from flowmc.kernels.drive import step_with
 from flowmc.kernels.preconditioned_whole import PreconditionedWhole
+from flowmc.kernels.starts import checked, starting_log_prob
 from flowmc.kernels.tally import SOUND
 
 
@@ -85,6 +86,11 @@ def preconditioned(
             f"`inner` must be a kernel of its own; got {type(inner).__name__}. Make "
             "each of its parts `preconditioned`, and compose those."
         )
+    if max_round_trip_error is not None and not max_round_trip_error > 0.0:
+        raise ConfigurationError(
+            "`max_round_trip_error` must be positive, or None to leave the check out; "
+            f"got {max_round_trip_error}."
+        )
     change = ChangeOfVariables(model, max_round_trip_error=max_round_trip_error)
     kind = PreconditionedWhole if isinstance(inner, WholeStepKernel) else Preconditioned
     return kind(target_log_prob_fn=target_log_prob_fn, change=change, inner=inner)
@@ -111,7 +117,7 @@ class Preconditioned:
         self._target_log_prob_fn = target_log_prob_fn
         self._change = change
         self.inner: Any = inner
-        self._is_request_kernel(inner)
+        self._check_inner(inner)
 
     def init(
         self, position: Array, log_prob: Array | None = None, *, payload: Any = ()
@@ -123,7 +129,7 @@ class Preconditioned:
         z, log_prob_z = self._change.to_latent(position, log_prob)
         carried = (position, log_prob, payload)
         inner = self.inner.init(z, log_prob_z, payload=carried)
-        return PreconditionedState(position, log_prob, inner)
+        return checked(PreconditionedState(position, log_prob, inner))
 
     def propose(self, state: PreconditionedState, *, seed: Seed) -> Request:
         """Pass the inner kernel's request on, mapped to `x`."""
@@ -171,7 +177,7 @@ class Preconditioned:
         return request._replace(points=points, carry=carry, defect=defect)
 
     @staticmethod
-    def _is_request_kernel(inner: Any) -> None:
+    def _check_inner(inner: Any) -> None:
         if not isinstance(inner, RequestKernel):
             raise ConfigurationError(
                 "`inner` must be a kernel, with `propose` and `complete` or "

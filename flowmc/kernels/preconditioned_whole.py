@@ -13,8 +13,9 @@ import tensorflow as tf
 
 from flowmc.core.types import Array, Evaluate, Evaluation, LogProbFn, Request, Seed
 from flowmc.kernels.change_of_variables import ChangeOfVariables
-from flowmc.kernels.drive import evaluate_with, starting_log_prob, step_with
+from flowmc.kernels.drive import evaluate_with, step_with
 from flowmc.kernels.metropolis import select
+from flowmc.kernels.starts import checked, starting_log_prob
 from flowmc.kernels.tally import NOT_FINITE, NOT_INVERTIBLE, SOUND, add, counted
 
 
@@ -48,6 +49,7 @@ class PreconditionedWhole:
         self._target_log_prob_fn = target_log_prob_fn
         self._change = change
         self.inner: Any = inner
+        self.gradients_at_start = getattr(inner, "gradients_at_start", 0)
 
     def init(
         self, position: Array, log_prob: Array | None = None, *, payload: Any = ()
@@ -57,7 +59,9 @@ class PreconditionedWhole:
         position, log_prob = starting_log_prob(
             self._target_log_prob_fn, position, log_prob
         )
-        return self.start(position, log_prob, payload=payload, evaluate=evaluate)
+        return checked(
+            self.start(position, log_prob, payload=payload, evaluate=evaluate)
+        )
 
     def start(
         self, position: Array, log_prob: Array, *, payload: Any, evaluate: Evaluate
@@ -84,8 +88,12 @@ class PreconditionedWhole:
             bad_proposals=_total(defect, NOT_FINITE),
             not_invertible=_total(defect, NOT_INVERTIBLE),
         )
+        # The inner kernel named the first bad point in its own coordinates.
+        named, *_ = self._change.to_target(info.tally.x[None], safe=info.tally.x[None])
+        was_bad = tf.not_equal(info.tally.value, 0.0)
+        tally = info.tally._replace(x=tf.where(was_bad, named[0], 0.0))
         return state, info._replace(
-            is_accepted=info.is_accepted & is_sound, tally=add(info.tally, refused)
+            is_accepted=info.is_accepted & is_sound, tally=add(tally, refused)
         )
 
     def step(
@@ -107,6 +115,9 @@ class PreconditionedWhole:
             gradient = answer.gradient
             if gradient is not None:
                 gradient = pull_back(gradient)
+                # The safe point's would depend on where the trajectory began.
+                nowhere = tf.constant(np.nan, tf.float64)
+                gradient = tf.where((defect == SOUND)[:, None], gradient, nowhere)
             return Evaluation(log_prob, gradient, answer.payload)
 
         return evaluate_z

@@ -19,8 +19,9 @@ from flowmc.core.checks import check_finite, check_matrix
 from flowmc.core.errors import ConfigurationError
 from flowmc.core.registry import KERNELS
 from flowmc.core.types import Array, Evaluation, LogProbFn, Request, Seed
-from flowmc.kernels.drive import starting_log_prob, step_with
+from flowmc.kernels.drive import step_with
 from flowmc.kernels.metropolis import MetropolisInfo, MetropolisState, accept
+from flowmc.kernels.starts import starting_log_prob
 
 TURN = 2.0 * math.pi
 
@@ -55,8 +56,7 @@ class RandomWalk:
         scale_tril: Any = None,
         circular: Any = None,
     ) -> None:
-        if not step_size > 0.0:
-            raise ConfigurationError(f"`step_size` must be positive; got {step_size}.")
+        check_step_size(step_size)
         self._target_log_prob_fn = target_log_prob_fn
         self.step_size = tf.Variable(
             np.float64(step_size), trainable=False, name="step_size"
@@ -71,6 +71,15 @@ class RandomWalk:
                 scale_tril, trainable=False, name="scale_tril"
             )
         self._event_size = size
+
+    @property
+    def has_shape(self) -> bool:
+        """Whether there is a matrix that `adapt_shape` can replace."""
+        return self.scale_tril is not None and self._is_circle is None
+
+    def adapt_shape(self, location: np.ndarray, scale_tril: np.ndarray) -> None:
+        """Take over the shape of the draws so far; their centre does not matter."""
+        self.fit(scale_tril=scale_tril)
 
     def fit(self, *, scale_tril: Any) -> None:
         """Replace the matrix; compiled code sees the new one.
@@ -125,6 +134,15 @@ def wrap(x: Array, is_circle: np.ndarray | None) -> tf.Tensor:
     if is_circle is None:
         return x
     return tf.where(is_circle, x - TURN * tf.floor((x + math.pi) / TURN), x)
+
+
+def check_step_size(step_size: Any) -> None:
+    """Refuse step sizes that are no positive numbers."""
+    is_number = isinstance(step_size, int | float | np.number)
+    if not is_number or not 0.0 < step_size < math.inf:
+        raise ConfigurationError(
+            f"`step_size` must be positive and finite; got {step_size!r}."
+        )
 
 
 def check_circular(circular: Any) -> np.ndarray | None:

@@ -8,8 +8,9 @@ import numpy as np
 import tensorflow as tf
 
 from flowmc.core.types import Array, Evaluation, Request, Seed
-from flowmc.kernels.gradient_kernel import NO_GRADIENT, GradientInfo, GradientState
+from flowmc.kernels.gradient_kernel import GradientInfo, GradientState
 from flowmc.kernels.metropolis import accept
+from flowmc.kernels.starts import NO_GRADIENT
 from flowmc.kernels.tally import COUNTS, counted, screen
 
 MAX_ENERGY_ERROR = 1000.0
@@ -43,13 +44,15 @@ def judge(state: GradientState, proposed: Proposed, *, seed: Seed) -> tuple:
         position, answer.log_prob, state.payload, _finite(proposed.gradient)
     )
     moved, decision = accept(state, ended, ratio, seed=seed)
-    is_divergent = ~(ratio > -MAX_ENERGY_ERROR)
+    # Ending where the density is zero is no divergence: a target may have an edge.
+    is_alive = tf.math.is_finite(answer.log_prob)
+    is_divergent = ~is_finite | (is_alive & ~(ratio > -MAX_ENERGY_ERROR))
     has_no_gradient = tf.reduce_all(tf.equal(proposed.gradient, NO_GRADIENT), axis=-1)
     num_steps = tf.fill([num_chains], tf.cast(proposed.num_leapfrog_steps, tf.int32))
     counts = counted(
         event_size,
         gradient_calls=num_chains * proposed.num_leapfrog_steps,
-        nan_gradient=_total(has_no_gradient & tf.math.is_finite(answer.log_prob)),
+        nan_gradient=_total(has_no_gradient & is_alive),
         divergences=_total(is_divergent),
     )
     # The screening counted its points as evaluations of their own; they are not.

@@ -15,7 +15,7 @@ from flowmc.sampling.program import Program
 from flowmc.sampling.space import Space
 from flowmc.sampling.stepper import GraphStepper
 
-BUFFER_BYTES = 64e6
+BUFFER_BYTES = 4e6  # written anew by each call, also by warm-up's calls of one step
 MAX_STEPS = 1024
 
 
@@ -153,6 +153,7 @@ def _row(kernel: Any, state: Any, info: Any) -> tuple:
     if hasattr(info, "part_is_accepted"):  # a cycle: each part stepped
         accepted = tf.reduce_mean(tf.cast(info.part_is_accepted, tf.float64), axis=0)
         by_part = tf.reduce_mean(_probability(info.part_log_accept_ratio), axis=1)
+        part = info.kernel[-1]
     else:
         by_part = tf.reduce_mean(_probability(info.log_accept_ratio))[None]
         if _num_parts(kernel) > 1:  # a mixture: one part stepped

@@ -16,6 +16,8 @@ from flowmc.core.errors import ConfigurationError
 from flowmc.core.progress import Progress, make_progress
 from flowmc.core.seeds import fold_in, root_seed
 from flowmc.kernels.adaptation import Adaptation
+from flowmc.kernels.composition import check_kernel
+from flowmc.kernels.starts import check_state
 from flowmc.kernels.tally import COUNTS
 from flowmc.sampling.chain_runners import make_runner
 from flowmc.sampling.device import place
@@ -70,14 +72,14 @@ def run_chains(
             than the target has.
         LogProbError: The target gave NaN or +inf, as its policy says.
     """
-    check_positive_integer(num_steps, name="num_steps")
+    _check(kernel, target, num_steps, num_warmup)
     space = Space(target)
     seed, shown = root_seed(seed), make_progress(progress)
     with place(device):
         position, log_prob = _start(space, initial)
         runner = make_runner(kernel, space, num_chains=len(position))
         run = _Run(runner, space, shown)
-        state = runner.init(position, log_prob)
+        state = _checked(kernel, runner.init(position, log_prob), log_prob)
         is_tuned = num_warmup > 0 and adapt_length
         adaptation = Adaptation(kernel, adapt_length=is_tuned)
         started = time.perf_counter()
@@ -85,7 +87,9 @@ def run_chains(
             state, block = run.advance(
                 state, first=step, count=1, seed=fold_in(seed, "warmup")
             )
-            adaptation.update(block.part_acceptance[0], float(block.slope[0]))
+            adaptation.update(
+                block.part_acceptance[0], float(block.slope[0]), block.position[0]
+            )
             shown.update("warm-up", step + 1, num_warmup)
         settings = adaptation.freeze() if num_warmup and adaptation else {}
         warmup_seconds, before = time.perf_counter() - started, run.compile_seconds
@@ -151,9 +155,35 @@ class _Run:
         return counts
 
 
+def _check(kernel: Any, target: Any, num_steps: Any, num_warmup: Any) -> None:
+    check_kernel(kernel, name="kernel")
+    if not isinstance(target, Target):
+        raise ConfigurationError(
+            f"`target` must be a flowmc.Target; got {type(target).__name__}. Wrap the "
+            "log-density: flowmc.Target(log_prob_fn, names=[...])."
+        )
+    check_positive_integer(num_steps, name="num_steps")
+    check_positive_integer(num_warmup, name="num_warmup", minimum=0)
+
+
+def _checked(kernel: Any, state: Any, log_prob: np.ndarray) -> Any:
+    """Return the first state if chains can go on from it.
+
+    Raises:
+        ConfigurationError: A kernel of TFP's works on another target.
+        TargetError: A gradient is not finite.
+        ModelError: The model cannot score a start, or does not return it.
+    """
+    check_state(state)
+    for part in getattr(kernel, "kernels", [kernel]):
+        if hasattr(part, "check_agreement"):
+            part.check_agreement(state.position, log_prob)
+    return state
+
+
 def _start(space: Space, initial: Any) -> tuple[np.ndarray, np.ndarray]:
     theta = np.asarray(initial, np.float64)
-    if theta.ndim != 2 or theta.shape[1] != space.event_size:
+    if theta.ndim != 2 or theta.shape[1] != space.event_size or not len(theta):
         raise ConfigurationError(
             f"`initial` must have shape [num_chains, {space.event_size}]; got "
             f"{list(theta.shape)}."

@@ -57,6 +57,7 @@ class HostStepper:
         self._callback = Callback(lambda x: log_prob_fn(x)[0], value_and_gradient_fn)
         self._record = record
         self._programs: dict[int, Programs] = {}
+        self._traced: dict[tuple, Any] = {}
         self._empty: dict[int, Tally] = {}
         self.compile_seconds = 0.0
 
@@ -76,7 +77,7 @@ class HostStepper:
         if isinstance(kernel, WholeStepKernel):
             with self._callback.errors():
                 state, info = self._timed(programs.whole_step, state, seed)
-            return refresh_payload(state, self._evaluate), info
+            return refresh_payload(state, self._evaluate, info)
         propose_seed, _ = split(seed, n=2)
         pending = self._timed(programs.propose, state, propose_seed)
         return self._answer(programs, pending, seed)
@@ -166,12 +167,20 @@ class HostStepper:
         return Evaluation(tf.constant(log_prob), tf.constant(gradient))
 
     def _timed(self, program: Any, *arguments: Any) -> Any:
-        """Call a program; the time of a call that traced it was spent on compiling."""
-        traces = program.experimental_get_tracing_count()
+        """Call a program; the time of its first call was spent on compiling.
+
+        The function traced for these shapes is called directly: finding it anew each
+        time would take longer than the step.
+        """
+        shapes = (getattr(t, "shape", None) for t in tf.nest.flatten(arguments))
+        key = (id(program), *shapes)
+        if key in self._traced:
+            return self._traced[key](*arguments)
         started = time.perf_counter()
-        outcome = program(*arguments)
-        if program.experimental_get_tracing_count() > traces:
-            self.compile_seconds += time.perf_counter() - started
+        traced = program.get_concrete_function(*arguments)
+        outcome = traced(*arguments)
+        self._traced[key] = traced
+        self.compile_seconds += time.perf_counter() - started
         return outcome
 
     def _no_tally(self, event_size: int) -> Tally:

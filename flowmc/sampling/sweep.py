@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from flowmc.core.seeds import split
 from flowmc.core.types import Array, Seed
+from flowmc.kernels.drive import start_tally
 from flowmc.kernels.independence import Independence
 from flowmc.kernels.tally import Tally
 
@@ -61,12 +62,13 @@ class Sweep:
         """
         local_seed, jump_seed = split(seed, n=2)
         state = stepper.init(self.local, position, log_prob)
+        begun = start_tally(self.local, state)
         state, local = stepper.repeat(
             self.local, state, num_steps=self.num_local, seed=local_seed
         )
         state = stepper.init(self.jump, state.position, state.log_prob)
         state, info = stepper(self.jump, state, seed=jump_seed)
-        tally = stepper.add(local.tally, info.tally)
+        tally = stepper.add(begun, stepper.add(local.tally, info.tally))
         path = info.path
         *steps, local_acceptance = local.columns
         jumped = (path.position, path.log_prob, path.is_accepted)

@@ -199,6 +199,48 @@ def test_a_map_that_folds_is_refused_where_it_folds():
     assert largest_z(state.position.numpy(), before=start) < PASS
 
 
+class Steep:
+    """A steep map whose inverse is good to 2e-5: its errors in x are large."""
+
+    event_size = 2
+    scale = 1e3
+
+    def forward_and_log_det(self, z):
+        log_det = tf.fill(z.shape[:1], np.float64(2.0 * np.log(self.scale)))
+        return self.scale * z, log_det
+
+    def inverse_and_log_det(self, x):
+        z = tf.round(x / self.scale / 5e-5) * 5e-5
+        log_det = tf.fill(x.shape[:1], np.float64(-2.0 * np.log(self.scale)))
+        return z, log_det
+
+    def log_prob(self, x):
+        """Of no use to this kernel, but part of what a map is."""
+        z, log_det = self.inverse_and_log_det(x)
+        return log_det - 0.5 * tf.reduce_sum(tf.square(z), axis=-1)
+
+    def sample_and_log_prob(self, n, *, seed):
+        z = tf.random.stateless_normal([n, 2], seed, dtype=tf.float64)
+        return self.scale * z, self.log_prob(self.scale * z)
+
+
+def test_states_built_anew_are_judged_as_those_that_arrive():
+    """A composite rebuilds at each step; judged in x, chains here would die of it."""
+
+    def log_prob(x):
+        return -0.5 * tf.reduce_sum(tf.square(x / Steep.scale), axis=-1)
+
+    start = Steep.scale * np.random.default_rng(0).normal(size=(20_000, 2))
+    inner = kernels.make("random_walk", step_size=1.0)
+    part = kernels.make("preconditioned", model=Steep(), inner=inner)
+    kernel = kernels.make("cycle", target_log_prob_fn=log_prob, kernels=[part])
+    state = kernel.init(start)
+    for step in range(10):
+        state, _ = kernel.step(state, seed=(6, step))
+    end = state.position.numpy() / Steep.scale
+    assert largest_z(end, before=start / Steep.scale) < PASS
+
+
 def test_control_a_map_that_folds_is_seen_where_nobody_looks():
     kernel = folded(max_round_trip_error=None)
     assert largest_z(run_eager(kernel).position.numpy()) > FAIL

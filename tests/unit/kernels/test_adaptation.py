@@ -76,5 +76,34 @@ def test_parts_of_a_mixture_learn_from_their_own_steps():
     assert found["1.step_size"] == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize("name", ["random_walk", "t_pcn", "elliptical_slice"])
+def test_the_shape_of_the_draws_is_learned(name):
+    options = {"scale_tril": np.eye(2)}
+    if name != "random_walk":
+        options["location"] = np.zeros(2)
+    kernel = kernels.make(name, **options)
+    tril = np.array([[3.0, 0.0], [2.0, 0.5]])
+    random = np.random.default_rng(0)
+    adaptation = Adaptation(kernel)
+    assert adaptation
+    for _ in range(80):
+        draws = 10.0 + random.normal(size=(64, 2)) @ tril.T
+        adaptation.update(np.array([0.3]), position=draws)
+    adaptation.freeze()
+    if name == "random_walk":
+        found = kernel.scale_tril.numpy()
+    else:
+        location, found, _ = kernel._reference._variables
+        np.testing.assert_allclose(location, [10.0, 10.0], atol=0.3)
+    np.testing.assert_allclose(found, tril, atol=0.2)
+
+
+def test_a_kernel_listed_twice_is_tuned_once():
+    walk = kernels.make("random_walk", step_size=1.0)
+    adaptation = Adaptation(kernels.make("cycle", kernels=[walk, walk]))
+    adaptation.update(np.array([0.9, 0.9]))
+    assert list(adaptation.freeze()) == ["0.step_size"]
+
+
 def test_a_kernel_without_step_size_needs_no_adaptation():
     assert not Adaptation(kernels.make("elliptical_slice"))

@@ -9,7 +9,8 @@ import tensorflow as tf
 from flowmc import kernels
 from flowmc.core.errors import ConfigurationError
 from flowmc.core.types import Evaluation, Request
-from flowmc.kernels.drive import drive, evaluate_with, target_log_prob
+from flowmc.kernels.drive import drive, evaluate_with
+from flowmc.kernels.starts import target_log_prob
 from flowmc.sampling.host_stepper import HostStepper
 from flowmc.sampling.stepper import GraphStepper
 from tests.unit.kernels.targets import log_prob, start

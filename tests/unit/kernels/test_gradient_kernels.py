@@ -155,6 +155,21 @@ def test_angles_are_wrapped():
     assert np.abs(state.position[:, 1]).max() > np.pi
 
 
+def test_a_mask_of_angles_must_fit_the_positions():
+    with pytest.raises(ConfigurationError, match="1 coordinates"):
+        make("hmc", circular=[True]).init(START)
+
+
+def test_the_edge_of_a_target_is_no_divergence():
+    kernel = make("hmc", cut, step_size=0.5)
+    start = np.abs(START)
+    total, state = 0, kernel.init(start)
+    for step in range(5):
+        state, info = kernel.step(state, seed=(4, step))
+        total += info.tally.as_dict()["divergences"]
+    assert total == 0
+
+
 @pytest.mark.parametrize(
     ("name", "options", "match"),
     [
@@ -162,6 +177,8 @@ def test_angles_are_wrapped():
         ("hmc", {"trajectory_length": -1.0}, "trajectory_length"),
         ("hmc", {"max_leapfrog_steps": 0}, "max_leapfrog_steps"),
         ("nuts", {"max_tree_depth": 0}, "max_tree_depth"),
+        ("hmc", {"step_size": np.inf}, "step_size"),
+        ("hmc", {"circular": [1, 0]}, "circular"),
     ],
 )
 def test_unusable_settings_are_refused(name, options, match):

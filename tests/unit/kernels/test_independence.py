@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from flowmc import kernels
-from flowmc.core.errors import ConfigurationError
+from flowmc.core.errors import ConfigurationError, ModelError
 from flowmc.core.types import Evaluation
 from tests.unit.kernels.targets import Flawed, Perfect, Watched, log_prob, start
 
@@ -113,3 +113,25 @@ def test_bad_number_of_steps(num_steps):
 def test_a_model_without_density_is_refused():
     with pytest.raises(ConfigurationError, match="latent_independence"):
         make(object())
+
+
+class Narrow:
+    """A density on a square."""
+
+    event_size = 2
+
+    def log_prob(self, x):
+        inside = tf.reduce_all(tf.abs(x) < 1.0, axis=-1)
+        return tf.where(inside, tf.zeros_like(x[:, 0]), np.float64(-np.inf))
+
+    def sample_and_log_prob(self, n, *, seed):
+        x = tf.random.stateless_uniform([n, 2], seed, dtype=tf.float64)
+        return x, self.log_prob(x)
+
+
+@pytest.mark.parametrize("name", ["independence", "multiple_try"])
+def test_a_start_that_the_model_cannot_score_is_named(name):
+    """The chain would stand still there for ever."""
+    kernel = kernels.make(name, target_log_prob_fn=log_prob, model=Narrow())
+    with pytest.raises(ModelError, match="chain 1"):
+        kernel.init(np.array([[0.5, 0.5], [3.0, 0.0]]))

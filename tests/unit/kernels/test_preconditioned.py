@@ -10,10 +10,14 @@ from flowmc.core.types import Evaluation
 from tests.unit.kernels.targets import Flawed, Perfect, Watched, log_prob, start
 
 
-def make(model, *, target=log_prob, inner=None):
+def make(model, *, target=log_prob, inner=None, **options):
     inner = inner or kernels.make("random_walk", step_size=0.7)
     return kernels.make(
-        "preconditioned", target_log_prob_fn=target, model=model, inner=inner
+        "preconditioned",
+        target_log_prob_fn=target,
+        model=model,
+        inner=inner,
+        **options,
     )
 
 
@@ -53,13 +57,37 @@ def test_a_perfect_map_makes_independence_in_z_exact():
 
 def test_flawed_points_are_neither_evaluated_nor_accepted():
     target = Watched()
-    kernel = make(Flawed(), target=target)
+    # Its flaws go by the row, so that chains would be refused for where they start.
+    kernel = make(Flawed(), target=target, max_round_trip_error=None)
     state, info = kernel.step(kernel.init(start()), seed=(1, 2))
     assert all(np.isfinite(points).all() for points in target.points)
     assert np.isfinite(state.position).all()
     is_flawed = np.arange(200) % 4 != 0
     assert not np.any(info.is_accepted.numpy()[is_flawed])
     assert np.any(info.is_accepted)
+
+
+class OneWay(Perfect):
+    """Its inverse forgets the sign."""
+
+    def inverse_and_log_det(self, x):
+        z, log_det = super().inverse_and_log_det(x)
+        return tf.abs(z), log_det
+
+
+def test_points_that_do_not_come_back_are_refused_and_counted():
+    x, _ = Perfect().forward_and_log_det(tf.fill([200, 2], np.float64(0.1)))
+    kernel = make(OneWay())
+    state, info = kernel.step(kernel.init(x), seed=3)
+    assert info.tally.as_dict()["not_invertible"] > 50
+    z, _ = Perfect().inverse_and_log_det(state.position)
+    assert np.all(z >= 0.0)
+
+
+@pytest.mark.parametrize("tolerance", [0.0, -1.0])
+def test_an_unusable_tolerance_is_refused(tolerance):
+    with pytest.raises(ConfigurationError, match="max_round_trip_error"):
+        make(Perfect(), max_round_trip_error=tolerance)
 
 
 def test_payload_follows_the_accepted_point():
