@@ -25,9 +25,9 @@ from flowmc.core.errors import ConfigurationError
 from flowmc.core.registry import KERNELS
 from flowmc.core.seeds import split
 from flowmc.core.types import Array, Evaluation, LogProbFn, Request, Seed
+from flowmc.kernels.arguments import check_position
 from flowmc.kernels.drive import step_with
 from flowmc.kernels.metropolis import MetropolisState, select
-from flowmc.kernels.random_walk import check_position
 from flowmc.kernels.reference import Reference
 from flowmc.kernels.starts import starting_log_prob
 from flowmc.kernels.tally import SOUND

@@ -14,13 +14,13 @@ import numpy as np
 import tensorflow as tf
 
 from flowmc.core.types import Array, Evaluate, LogProbFn, Request, Seed
-from flowmc.kernels.drive import evaluate_with, step_with
-from flowmc.kernels.random_walk import (
+from flowmc.kernels.arguments import (
     check_circular,
     check_position,
     check_step_size,
     wrap,
 )
+from flowmc.kernels.drive import evaluate_with, step_with
 from flowmc.kernels.starts import NO_GRADIENT, checked, starting_log_prob
 
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from flowmc.core.checks import check_finite
 from flowmc.core.errors import ConfigurationError
-from flowmc.kernels.random_walk import (
+from flowmc.kernels.arguments import (
     check_circular,
     check_tril,
 )

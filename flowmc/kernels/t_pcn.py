@@ -22,12 +22,12 @@ from flowmc.core.checks import check_positive_integer
 from flowmc.core.errors import ConfigurationError
 from flowmc.core.registry import KERNELS
 from flowmc.core.types import Array, Evaluation, LogProbFn, Request, Seed
-from flowmc.kernels.drive import step_with
-from flowmc.kernels.metropolis import MetropolisInfo, MetropolisState, accept
-from flowmc.kernels.random_walk import (
+from flowmc.kernels.arguments import (
     check_position,
     wrap,
 )
+from flowmc.kernels.drive import step_with
+from flowmc.kernels.metropolis import MetropolisInfo, MetropolisState, accept
 from flowmc.kernels.reference import Reference
 from flowmc.kernels.starts import starting_log_prob
 
