@@ -29,7 +29,9 @@ from flowmc.kernels.tally import replace_bad
 
 @KERNELS.register("latent_walk")
 class LatentWalk:
-    """Accept with pi(x') c(y') N(y) / [pi(x) c(y) N(y')], c the joint space's.
+    """Step in codes and noise; accept with pi(x') c(y') N(y) / [pi(x) c(y) N(y')].
+
+    c is the joint space's correction.
 
     Measured on perturbed models in 2, 8 and 20 dimensions, the jump distance is largest
     where a tenth to a third of the proposals is accepted, or at rho = 1 where more are.

@@ -34,7 +34,7 @@ from flowmc.kernels.starts import starting_log_prob
 
 @KERNELS.register("t_pcn")
 class TPCN:
-    """Propose as above; accept with pi(x') t(x) / [pi(x) t(x')].
+    """Step so that a t stays as it is; accept with pi(x') t(x) / [pi(x) t(x')].
 
     `step_size` is rho: 1 draws anew around `location` at a radius like the present one;
     small values make small steps.  Measured on normals with scales off by a factor
