@@ -112,7 +112,11 @@ class LatentHMC:
             bad_proposals=tf.reduce_sum(tf.cast(~is_sound, tf.int32)),
         )
         tally = add(extra, self._in_x(info.tally))
-        return state, info._replace(is_accepted=is_accepted, tally=tally)
+        dead = tf.constant(-np.inf, tf.float64)
+        ratio = tf.where(is_sound, info.log_accept_ratio, dead)
+        return state, info._replace(
+            is_accepted=is_accepted, log_accept_ratio=ratio, tally=tally
+        )
 
     def step(self, state: MetropolisState, *, seed: Seed) -> tuple[Any, Any]:
         """Take one step in every chain."""
@@ -135,6 +139,9 @@ class LatentHMC:
                 y,
                 output_gradients=[answer.gradient, tf.ones_like(correction)],
             )
+            # The safe point's would depend on where the trajectory began.
+            nowhere = tf.constant(np.nan, tf.float64)
+            gradient = tf.where((defect == SOUND)[:, None], gradient, nowhere)
             return Evaluation(log_prob, gradient)
 
         return evaluate_y

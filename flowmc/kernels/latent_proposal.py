@@ -73,6 +73,11 @@ class LatentProposal:
                 "`defensive` must have `log_prob` and `sample_and_log_prob`; got "
                 f"{type(defensive).__name__}. Pass a `HeavyTails`, or None."
             )
+        if defensive is not None and defensive.event_size != model.event_size:
+            raise ConfigurationError(
+                f"`defensive` must be a density of the model's {model.event_size} "
+                f"coordinates; it has {defensive.event_size}."
+            )
         self._defensive = defensive
 
     def draw(self, n: int, *, seed: Seed) -> Drawn:

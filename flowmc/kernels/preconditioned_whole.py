@@ -93,7 +93,11 @@ class PreconditionedWhole:
         was_bad = tf.not_equal(info.tally.value, 0.0)
         tally = info.tally._replace(x=tf.where(was_bad, named[0], 0.0))
         return state, info._replace(
-            is_accepted=info.is_accepted & is_sound, tally=add(tally, refused)
+            is_accepted=info.is_accepted & is_sound,
+            log_accept_ratio=tf.where(
+                is_sound, info.log_accept_ratio, tf.constant(-np.inf, tf.float64)
+            ),
+            tally=add(tally, refused),
         )
 
     def step(

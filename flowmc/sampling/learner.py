@@ -19,7 +19,7 @@ from flowmc.models.saving import from_saved, get_arrays, set_arrays, to_saved
 from flowmc.sampling.latent import make_proposal, make_view
 from flowmc.sampling.settings import Schedule
 from flowmc.training.fit import fit
-from flowmc.training.gate import judge_refit
+from flowmc.training.gate import MOST_DRAWS, judge_refit
 from flowmc.training.replay import ReplayBuffer
 from flowmc.training.trainer import Trainer
 
@@ -96,7 +96,8 @@ class Learner:
             self._is_trained = False
         view = make_view(self.network, seed=fold_in(self._seed, "judge", window))
         if self._is_trained:
-            previous_log_q = view.log_prob(draws).numpy()
+            # As many as the gate looks at: a VAE's codes differ with the number.
+            previous_log_q = view.log_prob(draws[:MOST_DRAWS]).numpy()
         history = self._train(draws, window, progress)
         gate = judge_refit(
             view,

@@ -60,7 +60,8 @@ def sample(
         model: "auto", a family name, or a model of `flowmc.models`, copied.
         kernel: The local kernel run in the model's base space: "random_walk" (which
             "auto" takes), "t_pcn", "elliptical_slice", or with gradients "mala", "hmc"
-            or "nuts".
+            or "nuts".  For a VAE those without gradients mean `latent_walk`, the others
+            `latent_hmc` with that kernel inside.
         initial: Starting positions theta `[n, D]`; None anneals from the prior.
         schedule: Settings of warm-up and training; defaults fit most problems.
         target_ess: Go on until the smallest bulk ESS is at least this.

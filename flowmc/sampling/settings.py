@@ -7,6 +7,8 @@ __all__ = ["AnnealSettings", "Schedule", "TrainSettings"]
 
 from dataclasses import dataclass, field
 
+from flowmc.core.checks import check_positive_integer
+
 
 @dataclass(frozen=True)
 class AnnealSettings:
@@ -71,3 +73,6 @@ class Schedule:
     record_per_sweep: int = 4
     anneal: AnnealSettings = field(default_factory=AnnealSettings)
     train: TrainSettings = field(default_factory=TrainSettings)
+
+    def __post_init__(self) -> None:
+        check_positive_integer(self.num_importance, name="schedule.num_importance")

@@ -124,6 +124,11 @@ def _finish_window(engine: Engine, state: RunState) -> RunState:
     training, notes = engine.learner.refit(
         window=state.window, progress=engine.progress
     )
+    scalars = state.scalars
+    if engine.local_kernel != kernel:  # its step size means something else
+        notes.append(f"{engine.local_kernel} begins with its first step size")
+        first = first_step_size(engine.local_kernel, engine.space.event_size)
+        scalars = {"step_size": first, "num_adapted": 0}
     record = WindowRecord(
         name=f"warmup {state.window + 1}",
         model=ruled,
@@ -133,10 +138,6 @@ def _finish_window(engine: Engine, state: RunState) -> RunState:
         notes=tuple(notes),
         training=training,
     )
-    scalars = state.scalars
-    if engine.local_kernel != kernel:  # its step size means something else
-        first = first_step_size(engine.local_kernel, engine.space.event_size)
-        scalars = {"step_size": first, "num_adapted": 0}
     state = replace(
         state,
         scalars=scalars,

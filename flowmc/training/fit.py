@@ -103,7 +103,7 @@ def fit(
     _check_batches(batch_size, validation_fraction)
     loss = choose_loss(loss, model)
     inputs = gather_inputs(loss, draws=draws, gradients=gradients, target=target)
-    _check_trainer(trainer, model, loss)
+    _check_others(trainer, baseline, model, loss)
     seed = root_seed(seed)
     prepared = prepare(
         model,
@@ -179,12 +179,26 @@ def _checked(
     )
 
 
+def _check_baseline(baseline: Any, model: Any, loss: str) -> None:
+    if baseline is None or model_kind(baseline) == model_kind(model):
+        return
+    is_density = model_kind(baseline) == "density"
+    if is_density and needs_of(LOSSES.get(loss)) == "draws":
+        return  # scored exactly, beside the bound of a latent-variable model
+    raise ConfigurationError(
+        f"`baseline` must be scored by the loss `{loss}` too; a "
+        f"{type(baseline).__name__} is not. Leave it out, or pass a model of the same "
+        "kind."
+    )
+
+
 def _check_batches(batch_size: Any, validation_fraction: Any) -> None:
     check_positive_integer(batch_size, name="batch_size")
     check_fraction(validation_fraction, name="validation_fraction")
 
 
-def _check_trainer(trainer: Trainer | None, model: Any, loss: str) -> None:
+def _check_others(trainer: Any, baseline: Any, model: Any, loss: str) -> None:
+    _check_baseline(baseline, model, loss)
     if trainer is None:
         return
     if trainer.model is not model or trainer.loss != loss:

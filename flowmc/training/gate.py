@@ -5,7 +5,7 @@ tail of pi/q no heavier than it was.  (That the held-out loss fell is `fit`'s ow
 it restores the starting weights otherwise.)
 """
 
-__all__ = ["GateDecision", "judge_refit"]
+__all__ = ["GateDecision", "MOST_DRAWS", "judge_refit"]
 
 from typing import NamedTuple
 

@@ -147,3 +147,10 @@ def test_reverse_elbo_is_free_of_noise_at_the_target():
     for gradient in tape.gradient(loss, own, unconnected_gradients="zero"):
         assert float(tf.reduce_max(tf.abs(gradient))) < 1e-12
     assert float(loss) == pytest.approx(-np.log(2.0 * np.pi), abs=1e-12)
+
+
+def test_a_baseline_that_the_loss_cannot_score_is_refused():
+    vae = models.make("vae", event_size=1, hidden_units=[8])
+    flow = models.make("maf", event_size=1, hidden_units=[8], num_layers=1)
+    with pytest.raises(ConfigurationError, match="baseline"):
+        fit(flow, two_modes(), baseline=vae, max_steps=5)
