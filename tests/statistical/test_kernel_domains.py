@@ -167,7 +167,13 @@ CIRCULAR = {
 }
 
 
-@pytest.mark.parametrize("name", CIRCULAR)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.full] if "HMC in" in name else [])
+        for name in CIRCULAR
+    ],
+)
 def test_circular_parameters(name):
     assert largest_z("circular", CIRCULAR[name](), "tensorflow") < PASS
 
@@ -196,6 +202,7 @@ class OneFixedAngle:
         return z, log_det - 2.0 * tf.cos(z[:, 0])
 
 
+@pytest.mark.full
 def test_control_a_wrong_log_det_on_the_circle_is_seen():
     kernel = kernels.make(
         "preconditioned",

@@ -97,6 +97,19 @@ BUILDERS = {
 }
 # A No-U-Turn tree in eager mode takes minutes.
 MODES = [(name, mode) for name in BUILDERS for mode in RUNS if (name, mode) != SLOW]
+# Their compilation alone takes long, and the parts they are made of have run by then.
+LONG = {
+    ("cycle", "graph"),
+    ("latent_hmc", "graph"),
+    ("latent_hmc", "host"),
+    ("latent_independence", "graph"),
+    ("mixture", "graph"),
+    ("nuts", "host"),
+}
+CASES = [
+    pytest.param(*case, marks=[pytest.mark.full] if case in LONG else [])
+    for case in MODES
+]
 # Further forms of the same kernels, in eager mode.
 FORMS = {
     "preconditioned HMC": lambda: preconditioned(inner=kernels.make("hmc")),
@@ -137,7 +150,7 @@ def test_every_registered_kernel_has_a_builder():
     assert set(BUILDERS) == set(KERNELS)
 
 
-@pytest.mark.parametrize(("name", "mode"), MODES)
+@pytest.mark.parametrize(("name", "mode"), CASES)
 def test_kernel_leaves_the_target_invariant(name, mode):
     state = RUNS[mode](BUILDERS[name]())
     x = state.position.numpy()

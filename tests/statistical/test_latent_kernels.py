@@ -31,6 +31,8 @@ from tests.statistical.latent import (
 
 JUMP, WALK, HMC = "latent_independence", "latent_walk", "latent_hmc"
 
+FULL = pytest.mark.full
+
 
 def hmc(name: str = "hmc", *, model: Any = None, **options: Any) -> Any:
     return latent(HMC, model, inner=kernels.make(name, **options))
@@ -81,12 +83,13 @@ def test_form_leaves_the_target_invariant(form):
     np.testing.assert_allclose(state.log_prob, host, rtol=1e-9)
 
 
-@pytest.mark.parametrize("mode", ["graph", "host"])
+@pytest.mark.parametrize("mode", [pytest.param("graph", marks=FULL), "host"])
 def test_defended_jumps_in_blocks_are_exact_in_every_mode(mode):
     state = RUNS[mode](defended(8, num_steps=4))
     assert largest_z(state.position.numpy()) < PASS
 
 
+@pytest.mark.full
 def test_a_no_u_turn_sampler_inside_is_exact():
     state = RUNS["graph"](hmc("nuts", step_size=0.6))
     assert largest_z(state.position.numpy()) < PASS

@@ -14,7 +14,9 @@ def small_vae():
     return models.make("vae", event_size=2, latent_size=1, hidden_units=[8], seed=0)
 
 
-@pytest.mark.parametrize("backend", ["tensorflow", "numpy"])
+@pytest.mark.parametrize(
+    "backend", [pytest.param("tensorflow", marks=pytest.mark.full), "numpy"]
+)
 def test_a_vae_takes_over_and_the_moments_are_right(backend, tmp_path):
     posterior = run(backend, model=small_vae(), num_draws=400)
     assert [window.model for window in posterior.history[1:]][-1] == "vae"
