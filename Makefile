@@ -8,6 +8,7 @@ STAMP := $(VENV)/.installed
 RESULTS ?= results/k2_24
 ARGS ?=
 # Most of the tests' time is compilation, which uses one core: one process a core.
+# Compiled programs stay in memory until a process ends, so the tests come in two parts.
 PARALLEL ?= -n auto --maxprocesses=4 --dist loadfile
 
 # TensorFlow has wheels for these versions only; Debian's Python may lack ensurepip.
@@ -44,7 +45,8 @@ demo: $(STAMP) ## Sample the K2-24 posterior; ARGS=--force or ARGS=--resume the 
 
 test: $(STAMP) ## Lint, import contracts, types, default tests
 	@$(MAKE) --no-print-directory lint imports types
-	$(BIN)/python -m pytest $(PARALLEL) --durations=10
+	$(BIN)/python -m pytest $(PARALLEL) --durations=10 tests/unit
+	$(BIN)/python -m pytest $(PARALLEL) --durations=10 --ignore=tests/unit
 
 test-full: $(STAMP) ## The long tests, then every example at its smallest size
 	$(BIN)/python -m pytest -m full $(PARALLEL) --durations=10

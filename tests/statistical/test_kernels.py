@@ -158,7 +158,13 @@ def test_kernel_leaves_the_target_invariant(name, mode):
     np.testing.assert_allclose(state.log_prob, TARGET.host_fn(x), rtol=1e-10)
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    "form",
+    [
+        pytest.param(form, marks=[pytest.mark.full] if "HMC" in form else [])
+        for form in FORMS
+    ],
+)
 def test_form_leaves_the_target_invariant(form):
     assert largest_z(run_eager(FORMS[form]()).position.numpy()) < PASS
 
