@@ -7,9 +7,11 @@ __all__ = [
     "eggbox",
     "funnel",
     "ill_conditioned_gaussian",
+    "noisy_ring",
     "rosenbrock",
     "skewed_gaussian",
     "student_t",
+    "swiss_roll",
     "two_gaussians",
 ]
 
@@ -22,5 +24,6 @@ from flowmc.targets.known_elliptical import (
 )
 from flowmc.targets.known_gaussians import ill_conditioned_gaussian
 from flowmc.targets.known_hard import eggbox, funnel
+from flowmc.targets.known_manifold import noisy_ring, swiss_roll
 from flowmc.targets.known_rosenbrock import rosenbrock
 from flowmc.targets.target import Target
