@@ -80,9 +80,12 @@ class PreconditionedWhole:
         inner, info = self.inner.whole_step(state.inner, evaluate=evaluate_z, seed=seed)
         x, log_det, defect = self._change.to_target(inner.position, safe=state.position)
         is_sound = tf.equal(defect, SOUND)
+        is_accepted = info.is_accepted & is_sound
         log_prob = inner.log_prob - log_det
         moved = PreconditionedWholeState(x, log_prob, state.payload, inner)
-        state = select(is_sound, moved, state)
+        # Chains that stay do so to the last digit, not by way of z: whoever looks for
+        # chains that stand still compares positions.
+        state = select(is_accepted, moved, state)
         refused = counted(
             x.shape[-1],
             bad_proposals=_total(defect, NOT_FINITE),
@@ -93,7 +96,7 @@ class PreconditionedWhole:
         was_bad = tf.not_equal(info.tally.value, 0.0)
         tally = info.tally._replace(x=tf.where(was_bad, named[0], 0.0))
         return state, info._replace(
-            is_accepted=info.is_accepted & is_sound,
+            is_accepted=is_accepted,
             log_accept_ratio=tf.where(
                 is_sound, info.log_accept_ratio, tf.constant(-np.inf, tf.float64)
             ),
