@@ -81,6 +81,12 @@ def preconditioned(
             f"`inverse_and_log_det`); got {type(model).__name__}. For a VAE use "
             "`latent_walk` or `latent_hmc`."
         )
+    if hasattr(inner, "check_agreement"):
+        raise ConfigurationError(
+            f"`inner` must step on the target it is given; {inner.name} brings its "
+            "own. Use tfp.mcmc.TransformedTransitionKernel with `model.bijector`, and "
+            "`flowmc.adapters.from_tfp` around it."
+        )
     if isinstance(inner, CompositeKernel):
         raise ConfigurationError(
             f"`inner` must be a kernel of its own; got {type(inner).__name__}. Make "

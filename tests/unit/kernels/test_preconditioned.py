@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+import tensorflow_probability as tfp
 
-from flowmc import kernels, models
+from flowmc import adapters, kernels, models
 from flowmc.core.errors import ConfigurationError
 from flowmc.core.types import Evaluation
 from tests.unit.kernels.targets import Flawed, Perfect, Watched, log_prob, start
@@ -119,3 +120,30 @@ def test_a_model_that_is_no_exact_map_is_refused():
 
     with pytest.raises(ConfigurationError, match="latent_walk"):
         make(Density())
+
+
+@pytest.mark.parametrize("name", ["mala", "hmc"])
+def test_chains_that_stay_do_so_to_the_last_digit(name):
+    """Mapped to z and back they would drift, and look as if they moved."""
+    model = models.make("maf", event_size=2, num_layers=2, hidden_units=[8], seed=0)
+    for variable in model.trainable_variables:
+        variable.assign_add(0.2 * tf.ones_like(variable))
+    inner = kernels.make(name, step_size=3.0)
+    kernel = make(model, inner=inner)
+    state = kernel.init(start())
+    for step in range(3):
+        before = state.position
+        state, info = kernel.step(state, seed=(5, step))
+        stayed = ~info.is_accepted.numpy()
+        assert stayed.any()
+        np.testing.assert_array_equal(
+            state.position.numpy()[stayed], before.numpy()[stayed]
+        )
+        np.testing.assert_allclose(state.log_prob, log_prob(state.position))
+
+
+def test_a_kernel_with_a_target_of_its_own_is_refused():
+    """It would step on that target, whatever the map says."""
+    brought = adapters.from_tfp(tfp.mcmc.RandomWalkMetropolis(log_prob))
+    with pytest.raises(ConfigurationError, match="TransformedTransitionKernel"):
+        make(Perfect(), inner=brought)
