@@ -162,7 +162,11 @@ def test_interrupted_and_resumed_through_files(finished, tmp_path):
 @pytest.mark.full
 def test_interrupted_at_every_unit(finished, tmp_path):
     path = tmp_path / "state.h5"
-    phases = interrupted(finished.backend, path, [1] * 9)
+    # How many units a phase has is the schedule's affair: stop until the last one.
+    phases = interrupted(finished.backend, path, [1])
+    while phases[-1] != "produce" and len(phases) < 40:
+        phases += interrupted(finished.backend, path, [1])
+    phases += interrupted(finished.backend, path, [1])
     assert set(phases) == {"anneal", "warmup", "produce"}
     resumed = run(finished.backend, checkpoint=path, resume=True)
     assert_same_posterior(resumed, finished.posterior)
