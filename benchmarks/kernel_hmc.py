@@ -13,9 +13,9 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from kernel_accuracy import Yardstick
 from kernel_learner import Learner
 from kernel_peers import Run, find_numpyro, run_numpyro, run_tfp
+from metrics import Yardstick
 
 from flowmc import targets
 

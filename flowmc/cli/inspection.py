@@ -11,25 +11,30 @@ from flowmc.cli.export import export_posterior
 from flowmc.cli.folder import find_posterior
 from flowmc.cli.show import (
     result_console,
-    show_diagnostics,
+    show_findings,
+    show_run,
     show_summary,
     show_verdict,
 )
 
 
 def summary(out: Path) -> int:
-    """Show the table of parameters."""
-    show_summary(_load(out)[0], result_console())
+    """Show the table of parameters, evidence, cost, and settings with reasons."""
+    posterior, console = _load(out)[0], result_console()
+    show_summary(posterior, console)
+    show_run(posterior, console)
     return EXIT_GOOD
 
 
 def diagnose(out: Path) -> int:
-    """Show diagnostics and verdict; the verdict gives the exit code."""
-    posterior, _ = _load(out)
+    """Judge the stored draws again; the verdict gives the exit code."""
+    from flowmc.results.diagnosis import diagnose_posterior
+
+    found = diagnose_posterior(_load(out)[0])
     console = result_console()
-    show_diagnostics(posterior.diagnostics, console)
-    show_verdict(posterior.verdict, console)
-    return verdict_code(posterior.verdict)
+    show_findings(found.findings, console)
+    show_verdict(found.verdict, console)
+    return verdict_code(found.verdict)
 
 
 def plot(out: Path) -> int:

@@ -14,6 +14,8 @@ def result_document(
     posterior: Any, *, path: Path, files: Sequence[Path], code: int
 ) -> dict[str, Any]:
     """Return what `flowmc run` found as plain values; a missing number is None."""
+    from flowmc.results.ledger import efficiency, notes_of_run
+
     diagnostics = posterior.diagnostics
     document = {
         "exit_code": code,
@@ -31,7 +33,14 @@ def result_document(
             "log_prob_calls": posterior.cost.log_prob_calls,
             "gradient_calls": posterior.cost.gradient_calls,
             "seconds": posterior.cost.seconds,
+            **efficiency(posterior),
         },
+        "modes": diagnostics.mode_report,
+        "problems": diagnostics.problems,
+        "num_bad_values": diagnostics.num_bad_values,
+        "bad_values": diagnostics.bad_values,
+        "pilot": posterior.config.get("pilot"),
+        "reproducible": not notes_of_run(posterior),
         "num_draws": posterior.num_draws,
         "num_chains": posterior.num_chains,
         "output": str(path),

@@ -123,7 +123,7 @@ def run(
 @app.command()
 @reports_errors
 def summary(out: OutArgument, debug: DebugOption = False) -> int:
-    """Show the table of parameters."""
+    """Show parameters, evidence, cost, and settings with their reasons."""
     from flowmc.cli import inspection
 
     return inspection.summary(out)
@@ -132,7 +132,7 @@ def summary(out: OutArgument, debug: DebugOption = False) -> int:
 @app.command()
 @reports_errors
 def diagnose(out: OutArgument, debug: DebugOption = False) -> int:
-    """Show diagnostics and verdict; exit 0 or 3 by the verdict."""
+    """Judge the draws again: reasons and remedies; exit 0 or 3 by the verdict."""
     from flowmc.cli import inspection
 
     return inspection.diagnose(out)

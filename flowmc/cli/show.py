@@ -2,8 +2,9 @@
 
 __all__ = [
     "result_console",
-    "show_diagnostics",
+    "show_findings",
     "show_result",
+    "show_run",
     "show_summary",
     "show_verdict",
 ]
@@ -16,6 +17,7 @@ from rich import box
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
+from rich.text import Text
 
 # Left out, in this order, where the terminal is too narrow for the whole table.
 EXPENDABLE = (("MCSE",), ("5%", "95%"), ("16%", "84%"), ("tail ESS",))
@@ -32,8 +34,7 @@ def show_result(posterior: Any, path: Path, files: Sequence[Path]) -> None:
     """Show everything that `flowmc run` ends with."""
     console = result_console()
     show_summary(posterior, console)
-    _show_evidence(posterior, console)
-    _show_cost(posterior.cost, console)
+    show_run(posterior, console)
     show_verdict(posterior.verdict, console)
     names = ", ".join(file.name for file in files)
     console.print(f"\nResults in {path}: {names}", markup=False, highlight=False)
@@ -54,28 +55,31 @@ def show_summary(posterior: Any, console: Console) -> None:
     console.print(grid)
 
 
-def show_diagnostics(diagnostics: Any, console: Console) -> None:
-    """Show convergence, acceptance, stuck runs and weights."""
-    grid = _facts("diagnostics")
-    for name, value, text in (
-        ("R-hat, largest", diagnostics.r_hat, "{:.4f}"),
-        ("bulk ESS, smallest", diagnostics.ess_bulk, "{:.0f}"),
-        ("tail ESS, smallest", diagnostics.ess_tail, "{:.0f}"),
-    ):
-        index = _worst(value, largest=name.startswith("R-hat"))
-        grid.add_row(name, f"{text.format(value[index])} ({diagnostics.names[index]})")
-    for kernel, rate in diagnostics.acceptance.items():
-        grid.add_row(f"acceptance, {kernel}", f"{rate:.3f}")
-    grid.add_row("longest stuck run", f"{diagnostics.longest_stuck_run} draws")
-    if diagnostics.pareto_k is not None:
-        grid.add_row("Pareto k of the weights", f"{diagnostics.pareto_k:.2f}")
-    if diagnostics.importance_ess is not None:
-        grid.add_row("ESS of the weights", f"{diagnostics.importance_ess:.0f}")
-    grid.add_row("bad values rejected", f"{diagnostics.num_bad_values}")
-    for key, value in diagnostics.mode_report.items():
-        text = " ".join(map(str, value)) if isinstance(value, list | tuple) else value
-        grid.add_row(f"modes, {key}", f"{text}")
+def show_run(posterior: Any, console: Console) -> None:
+    """Show evidence, cost, and the settings with their reasons."""
+    from flowmc.results.ledger import ledger_rows, notes_of_run, setting_rows
+
+    _show_evidence(posterior, console)
+    grid = _facts("cost")
+    for row in ledger_rows(posterior):
+        grid.add_row(*row)
     console.print(grid)
+    if rows := setting_rows(posterior):
+        grid = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for title in ("settings", "", "why"):
+            grid.add_column(title)
+        for setting in rows:
+            grid.add_row(*map(Text, setting))
+        console.print(grid)
+    for note in notes_of_run(posterior):
+        console.print(note, markup=False, highlight=False)
+
+
+def show_findings(findings: Sequence[str], console: Console) -> None:
+    """Show sentences on what was looked at."""
+    console.print("\n[bold]Looked at:[/]")
+    for sentence in findings:
+        console.print(f"- {sentence}", markup=False, highlight=False)
 
 
 def show_verdict(verdict: Any, console: Console) -> None:
@@ -98,15 +102,6 @@ def _show_evidence(posterior: Any, console: Console) -> None:
             console.print(f"  by {method}: {_plus_minus(*pair)}")
 
 
-def _show_cost(cost: Any, console: Console) -> None:
-    grid = _facts("cost")
-    grid.add_row("likelihood calls", f"{cost.log_prob_calls:,}")
-    grid.add_row("gradient calls", f"{cost.gradient_calls:,}")
-    for kind, seconds in cost.seconds.items():
-        grid.add_row(f"seconds, {kind}", f"{seconds:.1f}")
-    console.print(grid)
-
-
 def _grid(columns: Sequence[str], rows: Sequence[Sequence[str]], dropped: set) -> Table:
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     kept = [index for index, name in enumerate(columns) if name not in dropped]
@@ -122,15 +117,6 @@ def _facts(title: str) -> Table:
     grid.add_column(title)
     grid.add_column("", justify="right")
     return grid
-
-
-def _worst(values: Any, *, largest: bool) -> int:
-    # NaN is worse than any number.
-    order = [value if value == value else float("inf") for value in values]
-    if largest:
-        return order.index(max(order))
-    order = [value if value == value else float("-inf") for value in values]
-    return order.index(min(order))
 
 
 def _plus_minus(value: float, error: float | None) -> str:

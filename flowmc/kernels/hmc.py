@@ -21,9 +21,10 @@ import tensorflow_probability as tfp
 from flowmc.core.checks import check_positive_integer
 from flowmc.core.errors import ConfigurationError
 from flowmc.core.registry import KERNELS
-from flowmc.core.seeds import split
+from flowmc.core.seeds import fold_in_step, split
 from flowmc.core.types import Array, LogProbFn, Seed
 from flowmc.kernels.gradient_kernel import GradientKernel, GradientState
+from flowmc.kernels.jitter import check_jitter
 from flowmc.kernels.trajectories import Proposed, judge
 
 
@@ -55,6 +56,8 @@ class HMC(GradientKernel):
             of a standard normal: for targets whitened by a flow.
         max_leapfrog_steps: Most leapfrog steps of one trajectory.
         circular: Which coordinates are angles, wrapped to [-pi, pi) after each step.
+        jitter: Each step's leapfrog steps, one size for all chains, are shrunk by a
+            random factor from exp(-jitter) to 1; their number stays as it is.
     """
 
     name = "hmc"
@@ -68,12 +71,14 @@ class HMC(GradientKernel):
         trajectory_length: float = math.pi,
         max_leapfrog_steps: int = 1024,
         circular: Sequence[bool] | None = None,
+        jitter: float = 0.0,
     ) -> None:
         super().__init__(
             target_log_prob_fn=target_log_prob_fn,
             step_size=step_size,
             circular=circular,
         )
+        self._jitter = check_jitter(jitter)
         if not trajectory_length > 0.0:
             raise ConfigurationError(
                 f"`trajectory_length` must be positive; got {trajectory_length}."
@@ -83,7 +88,7 @@ class HMC(GradientKernel):
         )
         # Frozen chains need no slope, and need not pay for it.
         self.is_adapting = tf.Variable(False, trainable=False, name="is_adapting")
-        self._max_leapfrog_steps = check_positive_integer(
+        self.max_leapfrog_steps = check_positive_integer(
             max_leapfrog_steps, name="max_leapfrog_steps"
         )
 
@@ -91,9 +96,13 @@ class HMC(GradientKernel):
         length_seed, momentum_seed, accept_seed = split(seed, n=3)
         # It depends on no chain, and so needs no correction.
         share = tf.random.stateless_uniform([], length_seed, dtype=tf.float64)
-        num_steps = self._count_steps(share)
+        num_steps, step_size = self._count_steps(share), self.step_size.read_value()
+        if self._jitter:
+            seed = fold_in_step(length_seed, 1)
+            shrink = tf.square(tf.random.stateless_uniform([], seed, dtype=tf.float64))
+            step_size *= tf.exp(-self._jitter * shrink)
         kernel = tfp.mcmc.UncalibratedHamiltonianMonteCarlo(
-            log_prob_fn, self.step_size.read_value(), num_steps
+            log_prob_fn, step_size, num_steps
         )
         before = _results(state, seed=momentum_seed)
         position, after = kernel.one_step(state.position, before, seed=momentum_seed)
@@ -138,7 +147,7 @@ class HMC(GradientKernel):
     def _count_steps(self, share: tf.Tensor) -> tf.Tensor:
         """Return the number of leapfrog steps in a share of the longest trajectory."""
         wanted = tf.math.ceil(share * self.trajectory_length / self.step_size)
-        limited = tf.clip_by_value(wanted, 1.0, np.float64(self._max_leapfrog_steps))
+        limited = tf.clip_by_value(wanted, 1.0, np.float64(self.max_leapfrog_steps))
         return tf.cast(limited, tf.int32)
 
 

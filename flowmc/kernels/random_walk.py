@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from flowmc.core.errors import ConfigurationError
 from flowmc.core.registry import KERNELS
+from flowmc.core.seeds import split
 from flowmc.core.types import Array, Evaluation, LogProbFn, Request, Seed
 from flowmc.kernels.arguments import (
     check_circular,
@@ -25,6 +26,7 @@ from flowmc.kernels.arguments import (
     wrap,
 )
 from flowmc.kernels.drive import step_with
+from flowmc.kernels.jitter import check_jitter, shrunk
 from flowmc.kernels.metropolis import MetropolisInfo, MetropolisState, accept
 from flowmc.kernels.starts import starting_log_prob
 
@@ -43,6 +45,7 @@ class RandomWalk:
         scale_tril: Lower triangular `[D, D]`; the identity, for good, if None.
         circular: Which coordinates are angles, `[D]` of bool: their steps are wrapped
             to [-pi, pi).  None if there are none.
+        jitter: Each chain's step is shrunk by a random factor from exp(-jitter) to 1.
 
     Attributes:
         scale_tril: The matrix in force, a variable; None for the identity.
@@ -58,8 +61,10 @@ class RandomWalk:
         step_size: float = 0.5,
         scale_tril: Any = None,
         circular: Any = None,
+        jitter: float = 0.0,
     ) -> None:
         check_step_size(step_size)
+        self._jitter = check_jitter(jitter)
         self._target_log_prob_fn = target_log_prob_fn
         self.step_size = tf.Variable(
             np.float64(step_size), trainable=False, name="step_size"
@@ -109,12 +114,14 @@ class RandomWalk:
 
     def propose(self, state: MetropolisState, *, seed: Seed) -> Request:
         """Ask for the proposals' log-densities."""
+        seed, size_seed = split(seed, n=2) if self._jitter else (seed, seed)
+        size = shrunk(self.step_size, self._jitter, state.position, seed=size_seed)
         step = tf.random.stateless_normal(
             tf.shape(state.position), seed, dtype=state.position.dtype
         )
         if self.scale_tril is not None:
             step = tf.matmul(step, self.scale_tril, transpose_b=True)
-        points = wrap(state.position + self.step_size * step, self._is_circle)
+        points = wrap(state.position + size * step, self._is_circle)
         return Request(points, needs_gradient=False, carry=(state, points))
 
     def complete(

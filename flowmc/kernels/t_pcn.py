@@ -21,12 +21,14 @@ import tensorflow as tf
 from flowmc.core.checks import check_positive_integer
 from flowmc.core.errors import ConfigurationError
 from flowmc.core.registry import KERNELS
+from flowmc.core.seeds import split
 from flowmc.core.types import Array, Evaluation, LogProbFn, Request, Seed
 from flowmc.kernels.arguments import (
     check_position,
     wrap,
 )
 from flowmc.kernels.drive import step_with
+from flowmc.kernels.jitter import check_jitter, shrunk
 from flowmc.kernels.metropolis import MetropolisInfo, MetropolisState, accept
 from flowmc.kernels.reference import Reference
 from flowmc.kernels.starts import starting_log_prob
@@ -53,6 +55,7 @@ class TPCN:
         circular: Which coordinates are angles, `[D]` of bool.  They have no part in
             the t (`d` counts the others): each takes a wrapped normal step of
             standard deviation `pi * step_size` on [-pi, pi).
+        jitter: Each chain's rho is shrunk by a random factor from exp(-jitter) to 1.
     """
 
     name = "t_pcn"
@@ -68,7 +71,9 @@ class TPCN:
         location: Any = None,
         scale_tril: Any = None,
         circular: Any = None,
+        jitter: float = 0.0,
     ) -> None:
+        self._jitter = check_jitter(jitter)
         if not 0.0 < step_size <= 1.0:
             raise ConfigurationError(
                 f"`step_size` must lie in (0, 1]; got {step_size}. It is rho, the "
@@ -120,10 +125,12 @@ class TPCN:
         reference, x = self._reference, state.position
         num_chains, size = x.shape
         num_squares = 0 if self._nu is None else self._nu + reference.num_ordinary(x)
+        seed, size_seed = split(seed, n=2) if self._jitter else (seed, seed)
         normal = tf.random.stateless_normal(
             [num_chains, size + num_squares], seed, dtype=x.dtype
         )
         rho = tf.minimum(self.step_size, 1.0)
+        rho = shrunk(rho, self._jitter, x, seed=size_seed)
         old = reference.whiten(x)
         fresh = reference.only_ordinary(normal[:, :size])
         if self._nu is not None:

@@ -20,6 +20,7 @@ from flowmc.core.errors import ModelError
 from flowmc.core.seeds import as_seed
 from flowmc.models.circles import Circles
 from flowmc.models.described import Described
+from flowmc.models.given_base import BaseOption, read_base
 from flowmc.models.layers import Layer
 from flowmc.models.mixed_base import make_flow_base
 from flowmc.models.views import FlowBijector, flow_distribution
@@ -38,7 +39,7 @@ class Flow(Described):
     Args:
         event_size: Number of parameters, `D`.
         layers: Maps `z -> u`, applied in this order.
-        base: "normal" or "student_t".
+        base: "normal", "student_t", or a Gaussian of the user's own (see `given_base`).
         options: Keyword arguments that rebuild the model, as plain JSON values.
         name: The family's registered name.
         circles: The circle coordinates; default none.
@@ -49,26 +50,36 @@ class Flow(Described):
         event_size: int,
         *,
         layers: Sequence[Layer],
-        base: str,
+        base: BaseOption,
         options: Mapping[str, Any],
         name: str,
         circles: Circles | None = None,
     ) -> None:
         size = check_event_size(event_size)
         circles = circles or Circles((), event_size=size)
-        options = dict(options, base=base)
+        kind, given = read_base(base, circles=circles)
+        options = dict(options, base=kind if given is None else given.option)
         if circles:
             options["periodic"] = circles.entries
         super().__init__(size, options=options, name=name)
         self._circles = circles
         self._layers = list(layers)
-        self._base = make_flow_base(base, is_circle=circles.is_circle)
+        self._base = make_flow_base(kind, is_circle=circles.is_circle)
         self._whitening = AffineWhitening(self._circles)
+        self._has_given_base = given is not None
+        if given is not None:
+            self._layers.insert(0, given.correlate())
+            self._whitening.set(given.location, np.diag(given.scale))
 
     @property
     def base_kind(self) -> tuple[str, ...]:
         """For each coordinate of `z`: "normal" or "circle" (an angle, uniform)."""
         return tuple("circle" if c else "normal" for c in self._circles.is_circle)
+
+    @property
+    def has_given_base(self) -> bool:
+        """Whether location and covariance were given: draws then leave them alone."""
+        return self._has_given_base
 
     @property
     def periodic(self) -> tuple[tuple[int, float, float], ...]:
@@ -129,9 +140,12 @@ class Flow(Described):
         return self.sample_and_log_prob(n, seed=seed)[0]
 
     def fit_whitening(self, draws: Any, *, weights: Any = None) -> str:
-        """Set the affine layer from draws `[n, D]`; return a note, or ""."""
+        """Set the affine layer from draws `[n, D]`; return a note, or "".
+
+        A model with a base of the user's own (`has_given_base`) stays as it is.
+        """
         x = check_matrix(draws, name="draws", event_size=self.event_size)
-        return self._whitening.fit(x, weights)
+        return "" if self._has_given_base else self._whitening.fit(x, weights)
 
     def whiten(self, x: np.ndarray) -> np.ndarray:
         """Apply the affine layer alone, on the host: `[n, D] -> [n, D]`."""

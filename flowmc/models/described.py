@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+MOST_SHOWN = 16  # numbers of one option in the repr
+
 
 class Described(tf.Module):
     """A module that can be built again from its own description.
@@ -31,6 +33,11 @@ class Described(tf.Module):
         self.event_size = event_size
         # As text: tf.Module would wrap lists and dicts in types of its own.
         self._options_json = json.dumps(dict(options), sort_keys=True)
+
+    @property
+    def has_given_base(self) -> bool:
+        """Whether the user gave the location and covariance it starts from."""
+        return False
 
     @classmethod
     def option_names(cls) -> list[str]:
@@ -51,6 +58,15 @@ class Described(tf.Module):
 
     def __repr__(self) -> str:
         settings = self.description["options"]
-        options = ", ".join(f"{key}={value!r}" for key, value in settings.items())
+        options = ", ".join(f"{key}={_shown(value)}" for key, value in settings.items())
         size = sum(int(np.prod(v.shape)) for v in self.trainable_variables)
         return f"{self.name}(event_size={self.event_size}, {options}) [{size} weights]"
+
+
+def _shown(value: Any) -> str:
+    """Return a value's repr; of a list of many numbers its shape alone."""
+    if isinstance(value, dict):
+        parts = (f"{key!r}: {_shown(part)}" for key, part in value.items())
+        return "{" + ", ".join(parts) + "}"
+    is_vector = isinstance(value, list) and np.size(value) > MOST_SHOWN
+    return f"<{list(np.shape(value))} numbers>" if is_vector else repr(value)

@@ -12,6 +12,7 @@ from flowmc.core.checks import check_event_size
 from flowmc.core.registry import MODELS
 from flowmc.models.base import Flow
 from flowmc.models.circles import Circles, refuse_circles
+from flowmc.models.given_base import BaseOption
 
 
 @MODELS.register("gaussian")
@@ -20,7 +21,8 @@ class Gaussian(Flow):
 
     Args:
         event_size: Number of parameters, `D`.
-        base: "normal" or "student_t".
+        base: "normal", "student_t", or `{"covariance": ..., "location": ...}`: a
+            Gaussian of your own, which is then not fitted.
         periodic: Must be empty; the spline families take circle coordinates.
         seed: Accepted for uniformity; nothing here is random.
     """
@@ -29,7 +31,7 @@ class Gaussian(Flow):
         self,
         event_size: int,
         *,
-        base: str = "normal",
+        base: BaseOption = "normal",
         periodic: Any = (),
         seed: Any = 0,
     ) -> None:

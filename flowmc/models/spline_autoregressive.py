@@ -17,6 +17,7 @@ from flowmc.core.registry import MODELS
 from flowmc.models.autoregressive import stack_autoregressive
 from flowmc.models.base import Flow
 from flowmc.models.circles import Circles
+from flowmc.models.given_base import BaseOption
 from flowmc.models.scalar_maps import SplineMap
 from flowmc.models.sizes import choose_bins, choose_sizes
 
@@ -37,7 +38,8 @@ class SplineAutoregressiveFlow(Flow):
             affine.
         max_log_scale: Bound on `|log_scale|` of each layer.
         periodic: Circle coordinates: indices (on [-pi, pi)) or `{index: (low, high)}`.
-        base: "normal" or "student_t", of the ordinary coordinates.
+        base: "normal" or "student_t", of the ordinary coordinates; or
+            `{"covariance": ..., "location": ...}`: a Gaussian to start from.
         dtype: Float type of the networks; densities are float64 always.
         num_draws: About how many draws it will be fitted to; sets default sizes.
         seed: Seed of the initial weights.
@@ -53,7 +55,7 @@ class SplineAutoregressiveFlow(Flow):
         bound: float = 5.0,
         max_log_scale: float = 3.0,
         periodic: Any = (),
-        base: str = "normal",
+        base: BaseOption = "normal",
         dtype: str = "float64",
         num_draws: int | None = None,
         seed: Any = 0,

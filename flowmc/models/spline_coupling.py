@@ -15,6 +15,7 @@ from flowmc.core.registry import MODELS
 from flowmc.models.base import Flow
 from flowmc.models.circles import Circles
 from flowmc.models.coupling import check_coupling_size, stack_coupling
+from flowmc.models.given_base import BaseOption
 from flowmc.models.scalar_maps import SplineMap
 from flowmc.models.sizes import choose_bins, choose_sizes
 
@@ -35,7 +36,8 @@ class SplineCouplingFlow(Flow):
             affine.
         max_log_scale: Bound on `|log_scale|` of each layer.
         periodic: Circle coordinates: indices (on [-pi, pi)) or `{index: (low, high)}`.
-        base: "normal" or "student_t", of the ordinary coordinates.
+        base: "normal" or "student_t", of the ordinary coordinates; or
+            `{"covariance": ..., "location": ...}`: a Gaussian to start from.
         dtype: Float type of the networks; densities are float64 always.
         num_draws: About how many draws it will be fitted to; sets default sizes.
         seed: Seed of the initial weights.
@@ -51,7 +53,7 @@ class SplineCouplingFlow(Flow):
         bound: float = 5.0,
         max_log_scale: float = 3.0,
         periodic: Any = (),
-        base: str = "normal",
+        base: BaseOption = "normal",
         dtype: str = "float64",
         num_draws: int | None = None,
         seed: Any = 0,

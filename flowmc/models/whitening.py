@@ -20,7 +20,7 @@ from flowmc.transforms.whitening import check_draws, fit_affine
 
 
 class AffineWhitening(tf.Module):
-    """Location and lower triangular scale; the identity until fitted.
+    """Location and lower triangular scale; the identity until fitted or set.
 
     Args:
         circles: The circle coordinates.
@@ -79,11 +79,15 @@ class AffineWhitening(tf.Module):
             location[normal] = fitted.location
             scale_tril[np.ix_(normal, normal)] = fitted.scale_tril
             note = fitted.note
+        self.set(location, scale_tril)
+        return note
+
+    def set(self, location: np.ndarray, scale_tril: np.ndarray) -> None:
+        """Take the location `[D]` and the lower triangular scale `[D, D]` as given."""
         self._location.assign(location)
         self._scale_tril.assign(scale_tril)
         identity = np.eye(len(location))
         self._unscale_tril.assign(solve_triangular(scale_tril, identity, lower=True))
-        return note
 
     def _circle_scale(self, scale: np.ndarray) -> np.ndarray:
         turn = self._circles.width / (2.0 * math.pi)

@@ -1,7 +1,8 @@
 """Draws as ArviZ data: groups `posterior` and `sample_stats`, axes chain and draw.
 
 Works with ArviZ 0.2x (InferenceData) and 1.x (xarray's DataTree); see `arviz_shim`.
-Draws made while adapting are left out.
+Draws made while adapting are left out, or, on request, put into ArviZ's groups
+`warmup_posterior` and `warmup_sample_stats`.  `phase` marks both kinds.
 """
 
 __all__ = ["save_arviz", "to_arviz"]
@@ -20,14 +21,20 @@ from flowmc.results.versions import package_versions
 
 _STAT_NAMES = {"is_accepted": "accepted", "log_prob": "lp"}
 _AXES = {"chain", "draw"}
+_PHASES = ("warmup", "production")
 
 
-def to_arviz(posterior: Posterior) -> Any:
+def to_arviz(posterior: Posterior, *, warmup: bool = False) -> Any:
     """Return the draws, their statistics and the run's key figures.
 
     Variables have axes (chain, draw).  `sample_stats` holds `lp` (log-density),
-    `log_likelihood` where known, and the posterior's `stats`, with `is_accepted` under
-    ArviZ's usual name `accepted`.
+    `log_likelihood` where known, `phase`, and the posterior's `stats`: `kernel`,
+    `accepted` (ArviZ's usual name for `is_accepted`), `log_q`, `log_weight`.
+
+    Args:
+        posterior: What to convert.
+        warmup: Add the draws made while adapting, each with its `window`: the index
+            into `posterior.history`.  They are *not* draws of the posterior.
 
     Raises:
         ConfigurationError: A parameter is called `chain` or `draw`.
@@ -47,11 +54,37 @@ def to_arviz(posterior: Posterior) -> Any:
         stats["log_likelihood"] = posterior.log_likelihood
     for name, values in posterior.stats.items():
         stats[_STAT_NAMES.get(name, name)] = _per_chain(values, posterior.num_chains)
-    groups = {
-        "posterior": {name: np.asarray(array).T for name, array in draws.items()},
-        "sample_stats": {name: np.asarray(array).T for name, array in stats.items()},
+    stats["phase"] = _constant(1, posterior.log_prob.shape)
+    groups = {"posterior": draws, "sample_stats": stats}
+    if warmup:
+        groups.update(_warmup_groups(posterior))
+    flags = {"phase": _PHASES, "kernel": posterior.config.get("kernel_names", ())}
+    return groups_to_arviz(
+        {
+            group: {name: np.asarray(array).T for name, array in variables.items()}
+            for group, variables in groups.items()
+        },
+        _attributes(posterior),
+        flags={name: words for name, words in flags.items() if words},
+    )
+
+
+def _warmup_groups(posterior: Posterior) -> dict[str, dict[str, np.ndarray]]:
+    found = posterior.warmup
+    if found is None:
+        return {}
+    shape = found.log_prob.shape
+    stats = {"lp": found.log_prob, "phase": _constant(0, shape)}
+    if found.window is not None:
+        stats["window"] = _per_chain(found.window, shape[1])
+    draws = {
+        name: found.theta[:, :, index] for index, name in enumerate(posterior.names)
     }
-    return groups_to_arviz(groups, _attributes(posterior))
+    return {"warmup_posterior": draws, "warmup_sample_stats": stats}
+
+
+def _constant(value: int, shape: tuple[int, ...]) -> np.ndarray:
+    return np.full(shape, value, dtype=np.int8)
 
 
 def save_arviz(posterior: Posterior, path: PathLike) -> None:

@@ -8,7 +8,7 @@ by version number, and nowhere else.  ArviZ is slow to import: only these load i
 __all__ = ["ess", "groups_to_arviz", "import_arviz", "psis_shape", "r_hat"]
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import metadata
 from typing import Any
@@ -63,21 +63,41 @@ def psis_shape(log_weight: np.ndarray) -> float:
 
 
 def groups_to_arviz(
-    groups: Mapping[str, Mapping[str, np.ndarray]], attributes: Mapping[str, Any]
+    groups: Mapping[str, Mapping[str, np.ndarray]],
+    attributes: Mapping[str, Any],
+    *,
+    flags: Mapping[str, Sequence[str]] | None = None,
 ) -> Any:
     """Return groups of variables `[chain, draw]` as InferenceData, or DataTree (1.x).
 
     Args:
         groups: Group -> variable -> array.
         attributes: Attached to the group `posterior`.
+        flags: Integer variable -> the words its values 0, 1, ... stand for, attached
+            to it as the CF conventions have it (`flag_values`, `flag_meanings`).
     """
+    data = _from_dict(groups, attributes)
+    for name, meanings in (flags or {}).items():
+        for group in groups:
+            if name in groups[group]:
+                notes = {
+                    "flag_values": np.arange(len(meanings)),
+                    "flag_meanings": " ".join(meanings),
+                }
+                data[group][name].attrs.update(notes)
+    return data
+
+
+def _from_dict(groups: Mapping[str, Any], attributes: Mapping[str, Any]) -> Any:
     arviz = import_arviz()
     with warnings.catch_warnings():
         # Many short chains are our usual case; ArviZ suspects swapped axes.
         warnings.simplefilter("ignore")
         if _major() < 1:
-            return arviz.from_dict(**groups, posterior_attrs=dict(attributes))
-        return arviz.from_dict(groups, attrs={"posterior": dict(attributes)})
+            own = {"save_warmup": True, "posterior_attrs": dict(attributes)}
+            return arviz.from_dict(**groups, **own)
+        own = {"save_warmup": True, "attrs": {"posterior": dict(attributes)}}
+        return arviz.from_dict(groups, **own)
 
 
 def _major() -> int:

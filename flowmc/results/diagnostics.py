@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from flowmc.core.errors import ConfigurationError
-from flowmc.results.chain_statistics import chain_statistics
+from flowmc.results.chain_statistics import ChainStatistics, chain_statistics
 from flowmc.results.importance import importance_ess, pareto_shape
+from flowmc.results.many_chains import adjusted_r_hat, nested_r_hat
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,9 +38,12 @@ class Diagnostics:
         num_bad_values: Bad values of the target that were rejected on the way.
         problems: Counts by name of what went wrong in the kernels after warm-up:
             "nan_gradient", "bad_proposals", "not_invertible", "divergences" and more.
+        bad_values: Examples of points where the target gave a bad value.
         pareto_k: Shape of the importance weights' tail, None without weights.
         importance_ess: Effective size of the weighted sample, None without weights.
         mode_report: What was done to look for modes outside the start; given.
+        nested_r_hat: R-hat of superchains `[D]`; see `many_chains`.
+        adjusted_r_hat: R-hat without what short chains explain `[D]`.
     """
 
     names: tuple[str, ...]
@@ -58,6 +62,21 @@ class Diagnostics:
     pareto_k: float | None = None
     importance_ess: float | None = None
     mode_report: Mapping[str, Any] = field(default_factory=dict)
+    bad_values: tuple[Mapping[str, float], ...] = ()
+    nested_r_hat: np.ndarray | None = None
+    adjusted_r_hat: np.ndarray | None = None
+
+    @property
+    def judged_r_hat(self) -> np.ndarray:
+        """R-hat that is judged `[D]`: of superchains where chains are short and many.
+
+        It is the plain R-hat, or the larger of `nested_r_hat` and `adjusted_r_hat` if
+        that is smaller.  NaN where the plain one does not exist.
+        """
+        if self.nested_r_hat is None or self.adjusted_r_hat is None:
+            return self.r_hat
+        many = np.maximum(self.nested_r_hat, self.adjusted_r_hat)
+        return np.where(np.isnan(self.r_hat), np.nan, np.fmin(self.r_hat, many))
 
 
 def compute_diagnostics(
@@ -73,6 +92,7 @@ def compute_diagnostics(
     num_bad_values: int = 0,
     problems: Mapping[str, int] | None = None,
     mode_report: Mapping[str, Any] | None = None,
+    bad_values: Sequence[Mapping[str, float]] = (),
 ) -> Diagnostics:
     """Measure the quality of draws.
 
@@ -89,7 +109,8 @@ def compute_diagnostics(
             steps that were thinned away); replaces `is_accepted`.
         num_bad_values: Bad values of the target rejected on the way.
         problems: Counts by name of what went wrong in the kernels.
-        mode_report: Plain values to be carried along.
+        mode_report: Plain values to be carried along (`mode_verdict` knows the keys).
+        bad_values: Examples `{name: value}` of points with a bad value.
 
     Raises:
         ConfigurationError: `theta` is not `[num_draws, num_chains, D]`.
@@ -101,8 +122,6 @@ def compute_diagnostics(
             f"{list(theta.shape)}. Add the axis of chains, of length 1 if need be."
         )
     num_draws, num_chains, event_size = theta.shape
-    columns = [chain_statistics(theta[:, :, i]) for i in range(event_size)]
-    table = np.array(columns, dtype=np.float64).reshape(event_size, 4)
     values = () if log_prob is None else (np.asarray(log_prob),)
     if acceptance is None:
         acceptance = _acceptance(is_accepted, kernel, kernel_names)
@@ -110,10 +129,7 @@ def compute_diagnostics(
         names=tuple(names) or tuple(f"theta[{i}]" for i in range(event_size)),
         num_draws=num_draws,
         num_chains=num_chains,
-        r_hat=table[:, 0],
-        ess_bulk=table[:, 1],
-        ess_tail=table[:, 2],
-        mcse_mean=table[:, 3],
+        **_convergence(theta),
         acceptance=dict(acceptance),
         move_rate=_move_rate(theta),
         longest_stuck_run=longest_stuck_run(theta),
@@ -122,6 +138,10 @@ def compute_diagnostics(
         problems={name: int(n) for name, n in (problems or {}).items() if n},
         **_weight_diagnostics(weighted_log_weight),
         mode_report=dict(mode_report or {}),
+        bad_values=tuple(
+            {str(name): float(value) for name, value in point.items()}
+            for point in bad_values
+        ),
     )
 
 
@@ -133,6 +153,22 @@ def longest_stuck_run(theta: np.ndarray) -> int:
     start = np.zeros(theta.shape[:2], dtype=np.int64)
     start[1:] = np.where(_moved(theta), index[1:], 0)
     return int(np.max(index - np.maximum.accumulate(start, axis=0), initial=0)) + 1
+
+
+def _convergence(theta: np.ndarray) -> dict[str, Any]:
+    event_size = theta.shape[2]
+    columns = [chain_statistics(theta[:, :, i]) for i in range(event_size)]
+    many = [
+        (nested_r_hat(theta[:, :, i]), adjusted_r_hat(theta[:, :, i]))
+        for i in range(event_size)
+    ]
+    table = np.array(columns, dtype=np.float64).reshape(event_size, 4)
+    nested, adjusted = np.array(many, dtype=np.float64).reshape(event_size, 2).T
+    return {
+        **dict(zip(ChainStatistics._fields, table.T, strict=True)),
+        "nested_r_hat": nested,
+        "adjusted_r_hat": adjusted,
+    }
 
 
 def _moved(theta: np.ndarray) -> np.ndarray:
@@ -167,7 +203,7 @@ def _acceptance(
     }
 
 
-def _weight_diagnostics(log_weight: np.ndarray | None) -> dict[str, float]:
+def _weight_diagnostics(log_weight: np.ndarray | None) -> dict[str, Any]:
     if log_weight is None:
         return {}
     return {

@@ -10,6 +10,7 @@ import numpy as np
 
 from flowmc.results import arviz_shim
 
+_EQUAL = 1e-6  # in logs
 _MIN_WEIGHTS = 25  # the tail is a fifth of them, and five points are needed
 
 
@@ -26,12 +27,12 @@ def pareto_shape(log_weight: np.ndarray) -> float:
     """Return the shape k of the weights' upper tail `[n]`, given as logs.
 
     Below 0.7 estimates from the weights can be trusted; from 1 on they have no mean.
-    NaN for fewer than 25 weights; 0 if they are all equal.
+    NaN for fewer than 25 weights; 0 if they are all equal, up to rounding.
     """
     finite = _finite(log_weight)
     if finite.size < _MIN_WEIGHTS:
         return float("nan")
-    if np.ptp(finite) == 0.0:
+    if np.ptp(finite) < _EQUAL:
         return 0.0
     return arviz_shim.psis_shape(finite)
 

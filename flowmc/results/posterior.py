@@ -53,7 +53,8 @@ class Posterior:
         labels: LaTeX label of each parameter; the names by default.
         derived: Name -> further quantities `[num_draws, num_chains]`.
         stats: Name -> per-draw record, `[num_draws]` or `[num_draws, num_chains]`,
-            such as "kernel" and "is_accepted".
+            such as "kernel", "is_accepted", "log_q" (the frozen proposal's
+            log-density) and "log_weight" (log-density minus that).
         log_evidence: Log of the normalizing constant, or None.
         log_evidence_error: Its standard error, or None.
         evidence: Method -> (log evidence, standard error).
@@ -148,11 +149,14 @@ class Posterior:
         """Return the table of means, quantiles and convergence of every quantity."""
         return summarize(self.theta, self.diagnostics, derived=self.derived)
 
-    def to_arviz(self) -> Any:
-        """Return an ArviZ InferenceData, or an xarray DataTree with ArviZ 1.x."""
+    def to_arviz(self, *, warmup: bool = False) -> Any:
+        """Return an ArviZ InferenceData, or an xarray DataTree with ArviZ 1.x.
+
+        `warmup=True` adds the draws made while adapting, in groups of their own.
+        """
         from flowmc.results.arviz_data import to_arviz
 
-        return to_arviz(self)
+        return to_arviz(self, warmup=warmup)
 
     def save(self, path: PathLike) -> None:
         """Write everything to one HDF5 file; `flowmc.load` reads it."""

@@ -10,9 +10,14 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from flowmc.core.records import WindowRecord
 from flowmc.results import report_html as html
+from flowmc.results.diagnostics import Diagnostics
 from flowmc.results.files import PathLike, atomic_write
+from flowmc.results.ledger import ledger_rows, notes_of_run, setting_rows
+from flowmc.results.mode_verdict import mode_rows
 from flowmc.results.plot_corner import corner_figure
 from flowmc.results.plot_style import png_bytes
 from flowmc.results.plot_trace import trace_figure
@@ -58,6 +63,7 @@ def report_html(posterior: Posterior) -> str:
             ("", _diagnostics(posterior)),
             *figures[1:2],
             ("", _cost(posterior)),
+            *_pilot(posterior),
             ("", _windows(posterior)),
             *figures[2:],
             ("", _config(posterior)),
@@ -96,6 +102,7 @@ def _evidence(posterior: Posterior) -> str:
 def _diagnostics(posterior: Posterior) -> str:
     found = posterior.diagnostics
     rows = [
+        *_convergence(found),
         ("most draws in a row at one point", f"{found.longest_stuck_run}"),
         ("draws that differ from the one before", _percent(found.move_rate)),
         ("non-finite entries among the draws", f"{found.num_non_finite}"),
@@ -110,21 +117,60 @@ def _diagnostics(posterior: Posterior) -> str:
         (f"acceptance of {kernel}", _percent(rate))
         for kernel, rate in found.acceptance.items()
     ]
-    report = ""
-    if found.mode_report:
-        text = _settings(found.mode_report)
-        report = html.paragraph("Search for further modes:") + html.preformatted(text)
-    return html.heading("Diagnostics") + html.table(("measure", "value"), rows) + report
+    return (
+        html.heading("Diagnostics")
+        + html.table(("measure", "value"), rows)
+        + _modes(found)
+        + _bad_values(found)
+    )
+
+
+def _convergence(found: Diagnostics) -> list[tuple[str, str]]:
+    rows = [
+        ("R-hat, largest", found.r_hat),
+        ("R-hat of superchains, largest", found.nested_r_hat),
+        ("R-hat beyond what short chains explain, largest", found.adjusted_r_hat),
+    ]
+    return [
+        (title, f"{np.max(values):.4f}")
+        for title, values in rows
+        if values is not None and np.size(values) and not np.all(np.isnan(values))
+    ]
+
+
+def _modes(found: Diagnostics) -> str:
+    if not found.mode_report:
+        return ""
+    title = html.paragraph("Modes, and the search for further ones:")
+    return title + html.table(("", ""), mode_rows(found.mode_report), is_text=True)
+
+
+def _bad_values(found: Diagnostics) -> str:
+    if not found.bad_values:
+        return ""
+    names = list(found.bad_values[0])
+    rows = [
+        [f"{point.get(name, math.nan):.6g}" for name in names]
+        for point in found.bad_values
+    ]
+    return html.paragraph(
+        "Where the target gave a bad value, for example:"
+    ) + html.table(names, rows)
 
 
 def _cost(posterior: Posterior) -> str:
-    cost = posterior.cost
-    rows = [
-        ("log-density evaluations", f"{cost.log_prob_calls:,}"),
-        ("gradient evaluations", f"{cost.gradient_calls:,}"),
-    ]
-    rows += [(f"seconds: {kind}", f"{time:.1f}") for kind, time in cost.seconds.items()]
-    return html.heading("Cost") + html.table(("item", "amount"), rows)
+    notes = "".join(html.paragraph(note) for note in notes_of_run(posterior))
+    table = html.table(("item", "amount"), ledger_rows(posterior))
+    return html.heading("Cost") + table + notes
+
+
+def _pilot(posterior: Posterior) -> list[tuple[str, str]]:
+    rows = setting_rows(posterior)
+    if not rows:
+        return []
+    columns = ("setting", "value", "why")
+    table = html.table(columns, rows, is_text=True)
+    return [("", html.heading("Settings and why") + table)]
 
 
 def _windows(posterior: Posterior) -> str:
@@ -160,7 +206,9 @@ def _window_row(number: int, window: WindowRecord) -> tuple[str, ...]:
 
 
 def _config(posterior: Posterior) -> str:
-    text = _settings(posterior.config)
+    # The pilot has a table of its own.
+    shown = {name: v for name, v in posterior.config.items() if name != "pilot"}
+    text = _settings(shown)
     return html.heading("Resolved configuration") + html.preformatted(text)
 
 

@@ -91,7 +91,10 @@ def _optional(record: type, values: Mapping[str, Any] | None) -> Any:
 
 
 def _diagnostics(values: Mapping[str, Any]) -> Diagnostics:
-    return Diagnostics(**{**values, "names": tuple(values["names"])})
+    # Absent from files of earlier versions.
+    examples = tuple(values.get("bad_values", ()))
+    names = tuple(values["names"])
+    return Diagnostics(**{**values, "names": names, "bad_values": examples})
 
 
 def _window(values: Mapping[str, Any]) -> WindowRecord:

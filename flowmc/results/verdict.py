@@ -1,9 +1,10 @@
 """The verdict: may these draws be reported?  If not, why, and what helps.
 
 Every reason says the rule, the value found, and a remedy.  A measure that does not
-exist (NaN) never passes.  Thresholds: R-hat below 1.01 and at least 400 effective draws
-in bulk and tails over all chains together (Vehtari et al. 2021); Pareto k at most 0.7
-where evidence by importance sampling is quoted (Vehtari et al. 2024).
+exist (NaN) never passes.  Thresholds: R-hat below 1.01 (of superchains where chains are
+many and short, see `many_chains`) and at least 400 effective draws in bulk and tails
+over all chains together (Vehtari et al. 2021); Pareto k at most 0.7 where nothing but
+importance sampling gives the evidence (Vehtari et al. 2024).
 """
 
 __all__ = ["Verdict", "judge"]
@@ -16,11 +17,14 @@ from itertools import combinations
 import numpy as np
 
 from flowmc.results.diagnostics import Diagnostics
+from flowmc.results.mode_verdict import mode_reasons
 
 R_HAT_LIMIT = 1.01
 ESS_LIMIT = 400.0
 PARETO_K_LIMIT = 0.7
 EVIDENCE_SIGMAS = 4.0
+EVIDENCE_TOLERANCE = 0.01  # nats: nobody's conclusion depends on less
+HARMLESS_SHARE = 0.005  # of all draws, at one point
 PROBLEM_LIMIT = 0.01  # of the draws
 REMEDIES = {
     "nan_gradient": "gradients of the log-density were not finite. Look for sqrt, abs "
@@ -41,10 +45,13 @@ class Verdict:
     Attributes:
         ok: True if there is no reason against it.
         reasons: Sentences, each with rule, value and remedy.
+        given: Those of `reasons` that whoever ran it gave, and that no look at the
+            draws can tell; None where that was not kept.
     """
 
     ok: bool
     reasons: list[str] = field(default_factory=list)
+    given: list[str] | None = None
 
     def __str__(self) -> str:
         if self.ok:
@@ -68,18 +75,21 @@ def judge(
         interrupted: Whether the run ended before its plan.
     """
     evidence = evidence or {}
+    given = list(dict.fromkeys([*_interruption(interrupted), *extra_reasons]))
     reasons = [
-        *_interruption(interrupted),
+        *given[: int(interrupted)],
         *_non_finite(diagnostics),
         *_convergence(diagnostics),
         *_acceptance(diagnostics),
         *_stuck(diagnostics),
         *_problems(diagnostics),
         *_weights(diagnostics, evidence),
-        *_evidence(evidence),
-        *extra_reasons,
+        *_evidence(evidence, diagnostics.pareto_k),
+        *mode_reasons(diagnostics.mode_report),
+        *given,
     ]
-    return Verdict(ok=not reasons, reasons=list(dict.fromkeys(reasons)))
+    reasons = list(dict.fromkeys(reasons))
+    return Verdict(ok=not reasons, reasons=reasons, given=given)
 
 
 def stuck_limit(diagnostics: Diagnostics) -> float:
@@ -87,14 +97,18 @@ def stuck_limit(diagnostics: Diagnostics) -> float:
 
     Rejections alone make runs of about `log(N a) / -log(1 - a)` in N draws that move
     with probability a.  Three times that is allowed, or a tenth of a chain, or 10
-    draws, whichever is most, but never more than half a chain.
+    draws, whichever is most, but never more than half a chain.  Among many chains a
+    quarter of one is allowed as long as it is at most 0.5 % of all draws: a point five
+    standard deviations out moves a mean by 0.025 then, half of what 400 effective
+    draws can tell.
     """
     rate, num_draws = diagnostics.move_rate, diagnostics.num_draws
     total = num_draws * diagnostics.num_chains
     expected = 0.0
     if 0.0 < rate < 1.0 and total * rate > 1.0:
         expected = math.log(total * rate) / -math.log1p(-rate)
-    return min(max(3.0 * expected, 0.1 * num_draws, 10.0), 0.5 * num_draws)
+    harmless = min(0.25 * num_draws, HARMLESS_SHARE * total)
+    return min(max(3.0 * expected, 0.1 * num_draws, harmless, 10.0), 0.5 * num_draws)
 
 
 def _interruption(interrupted: bool) -> Iterator[str]:
@@ -123,11 +137,12 @@ def _convergence(diagnostics: Diagnostics) -> Iterator[str]:
             f"{_listed(names, absent)} (chains that stand still, or too few draws). "
             "Draw longer, or check that the log-density depends on them."
         )
-    failing = r_hat >= R_HAT_LIMIT
+    judged = diagnostics.judged_r_hat
+    failing = judged >= R_HAT_LIMIT
     if failing.any():
         yield (
-            f"R-hat must be below {R_HAT_LIMIT}; it is {np.nanmax(r_hat):.3f} at worst "
-            f"({_listed(names, failing)}). Draw longer, or warm up longer."
+            f"R-hat must be below {R_HAT_LIMIT}; it is {np.nanmax(judged):.3f} at "
+            f"worst ({_listed(names, failing)}). Draw longer, or warm up longer."
         )
     for kind, size in (("Bulk", diagnostics.ess_bulk), ("Tail", diagnostics.ess_tail)):
         failing = size < ESS_LIMIT
@@ -170,8 +185,10 @@ def _problems(diagnostics: Diagnostics) -> Iterator[str]:
 
 
 def _weights(diagnostics: Diagnostics, evidence: Mapping) -> Iterator[str]:
+    if set(evidence) != {"importance"}:
+        return  # not quoted, or confirmed by other methods
     shape = diagnostics.pareto_k
-    if "importance" in evidence and shape is not None and not shape <= PARETO_K_LIMIT:
+    if shape is not None and not shape <= PARETO_K_LIMIT:
         yield (
             f"Pareto k of the importance weights must be at most {PARETO_K_LIMIT} for "
             f"evidence by importance sampling; it is {shape:.2f}. Train longer, use a "
@@ -179,15 +196,22 @@ def _weights(diagnostics: Diagnostics, evidence: Mapping) -> Iterator[str]:
         )
 
 
-def _evidence(evidence: Mapping[str, tuple[float, float]]) -> Iterator[str]:
+def _evidence(
+    evidence: Mapping[str, tuple[float, float]], shape: float | None
+) -> Iterator[str]:
     for method, (value, error) in evidence.items():
         if not (math.isfinite(value) and math.isfinite(error)):
             yield (
                 f"Quoted evidence must be finite; `{method}` gives {value:.4g} +- "
                 f"{error:.2g}. Draw longer, or quote another method."
             )
-    for (first, a), (second, b) in combinations(evidence.items(), 2):
-        if abs(a[0] - b[0]) > EVIDENCE_SIGMAS * math.hypot(a[1], b[1]):
+    compared = dict(evidence)
+    if len(compared) > 2 and shape is not None and not shape <= PARETO_K_LIMIT:
+        # Its standard error means nothing then, and two others remain to compare.
+        compared.pop("importance", None)
+    for (first, a), (second, b) in combinations(compared.items(), 2):
+        allowed = EVIDENCE_SIGMAS * math.hypot(a[1], b[1])
+        if abs(a[0] - b[0]) > max(allowed, EVIDENCE_TOLERANCE):
             yield (
                 f"Evidences must agree within {EVIDENCE_SIGMAS:.0f} standard errors; "
                 f"`{first}` gives {a[0]:.3f} +- {a[1]:.3f}, `{second}` {b[0]:.3f} +- "

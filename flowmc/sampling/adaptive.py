@@ -15,15 +15,18 @@ from flowmc.core.errors import InterruptedRunError
 from flowmc.core.progress import Progress
 from flowmc.core.records import WindowRecord
 from flowmc.sampling.budget import Budget
+from flowmc.sampling.conclusion import conclude, scout_window
 from flowmc.sampling.engine import Engine, PartialBlockError
 from flowmc.sampling.production import is_enough, produce
 from flowmc.sampling.saver import Saver
+from flowmc.sampling.scout import ScoutPhase
 from flowmc.sampling.start import StartPhase
 from flowmc.sampling.state import RunState
 from flowmc.sampling.warmup import acceptance_by_kernel, freeze, warm_up
 
 BLOCK_SECONDS = 1.0
 WARMUP_SHARE = 0.5  # of a budget of evaluations
+SCOUT_SHARE = 0.15  # of a budget of evaluations, for the second group
 _logger = logging.getLogger(__name__)
 
 
@@ -82,6 +85,7 @@ class _Loop:
 
     def __init__(self, engine, start, budget, progress) -> None:
         self._engine, self._start = engine, start
+        self._second_group = ScoutPhase(engine)
         self._budget, self._progress = budget, progress
         self._block_size = 1
         self._before = self._counts()
@@ -118,6 +122,14 @@ class _Loop:
             num_log_prob=state.num_log_prob + done,
             num_gradient=state.num_gradient + gradients,
             num_bad_values=state.num_bad_values + bad,
+            bad_values=state.bad_values or self._bad_values(),
+        )
+
+    def _bad_values(self) -> tuple[dict[str, float], ...]:
+        target = self._engine.space.target
+        return tuple(
+            dict(zip(target.names, map(float, point), strict=True))
+            for point in target.bad_values
         )
 
     def _anneal(self, state: RunState) -> RunState:
@@ -132,28 +144,57 @@ class _Loop:
 
     def _warmup(self, state: RunState) -> RunState:
         windows, window = self._engine.schedule.windows, state.window
+        if self._scout_is_due(state):
+            return self._scout_group(replace(state, phase="scout", unit=0))
         if self._half_is_spent(state):
             note = "warm-up ended early: half of `max_evaluations` was used up"
             record = WindowRecord("warmup ended", "none", 0, notes=(note,))
-            return freeze(replace(state, history=(*state.history, record)))
+            state = replace(state, history=(*state.history, record))
+            return freeze(conclude(self._engine, state))
         state = warm_up(self._engine, state)
-        done = sum(windows[: state.window]) + state.unit
+        extra = max(0, window + 1 - len(windows))
+        sizes = windows + extra * windows[-1:]
+        done = sum(sizes[: state.window]) + state.unit
         if state.phase == "produce":
-            done = sum(windows)
+            done = sum(sizes)
         recent = state.warmup[-1:]
         rates = acceptance_by_kernel(recent, int(recent[0].window[0]))
         stats = {
-            "window": f"{window + 1}/{len(windows)}",
+            "window": f"{window + 1}/{len(sizes)}",
             "model": self._engine.learner.model.name,
             **rates,
         }
-        self._progress.update("warm-up", done, sum(windows), stats)
+        self._progress.update("warm-up", done, sum(sizes), stats)
+        return state
+
+    def _scout_is_due(self, state: RunState) -> bool:
+        """Whether the second group's turn has come, where it has a place to start."""
+        engine = self._engine
+        return (
+            engine.schedule.second_group
+            and engine.space.has_reference
+            and not state.scout
+            and state.unit == 0
+            and state.window == scout_window(engine.schedule)
+        )
+
+    def _scout(self, state: RunState) -> RunState:
+        return self._scout_group(state)
+
+    def _scout_group(self, state: RunState) -> RunState:
+        limit = self._budget.max_evaluations
+        cost = (state.unit + 1) * self._engine.sweep_cost(state)
+        is_last = limit is not None and cost > SCOUT_SHARE * limit
+        state = self._second_group.advance(state, is_last=is_last)
+        scalars = state.scout["scalars"]
+        done = round(100 * float(scalars[0]) ** 0.1)
+        self._progress.update("second group", done, 100, {"b": float(scalars[0])})
         return state
 
     def _half_is_spent(self, state: RunState) -> bool:
         """Whether learning has had its share of the evaluations."""
         limit = self._budget.max_evaluations
-        return limit is not None and state.num_log_prob > WARMUP_SHARE * limit
+        return limit is not None and state.num_spent > WARMUP_SHARE * limit
 
     def _produce(self, state: RunState) -> RunState:
         to_check = self._sweeps_to_check(state)
@@ -171,8 +212,8 @@ class _Loop:
 
     def _sweeps_to_check(self, state: RunState) -> int:
         """Sweeps until the next look at the budget: a count, not a matter of time."""
-        sweep = self._engine.block()[0]
-        wanted = -(-self._budget.num_draws // sweep.num_draws)
+        engine = self._engine
+        wanted = -(-self._budget.num_draws // engine.draws_per_sweep(state))
         if state.unit < wanted:
             to_check = wanted - state.unit
         else:
@@ -181,17 +222,15 @@ class _Loop:
         if self._budget.max_seconds is not None:
             to_check = 1
         if self._budget.max_evaluations is not None:
-            left = self._budget.max_evaluations - state.num_log_prob
-            affordable = left // (sweep.num_draws * self._engine.num_chains)
-            to_check = max(1, min(to_check, affordable))
+            left = self._budget.max_evaluations - state.num_spent
+            to_check = max(1, min(to_check, left // engine.sweep_cost(state)))
         return to_check
 
     def _finish_if_enough(self, state: RunState) -> RunState:
-        sweep = self._engine.block()[0]
-        next_cost = sweep.num_draws * self._engine.num_chains
         if not is_enough(state, self._budget):
-            num_done = self._counted(state).num_log_prob
-            reason = self._budget.exhausted(num_done, next_cost=next_cost)
+            num_done = self._counted(state).num_spent
+            cost = self._engine.sweep_cost(state)
+            reason = self._budget.exhausted(num_done, next_cost=cost)
             if reason is None:
                 return state
             self.reasons.append(reason)
@@ -201,7 +240,10 @@ class _Loop:
             model=self._engine.learner.model.name,
             num_steps=state.num_draws,
             acceptance=acceptance_by_kernel(state.draws, index),
-            settings={"step_size": state.scalars["step_size"]},
+            settings={
+                "step_size": state.scalars["step_size"],
+                "num_local": self._engine.num_local(state),
+            },
             notes=("frozen: no weight and no step size changed",),
         )
         return replace(state, phase="done", history=(*state.history, record))

@@ -1,8 +1,11 @@
 """Annealed start: particles carried from the reference to the target.
 
 Chains that start where they happen to be dropped find one mode, or none.  Here draws of
-the prior are reweighted, resampled and moved at rising inverse temperature `b`, so that
-the chains start spread over all that the prior allows and the likelihood keeps.
+the reference are reweighted, resampled and moved at rising inverse temperature `b`, by
+the sweeps that later sample the target itself: local steps in the base space of the
+best map so far, and jumps from it.  From one temperature to the next the density
+changes little, so a map that fits the one proposes well for the other; the chains reach
+the target together with a map of all of it.
 """
 
 __all__ = ["Annealer", "Particles"]
@@ -10,16 +13,20 @@ __all__ = ["Annealer", "Particles"]
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.special import logsumexp
 
-from flowmc import kernels, models
 from flowmc.core.errors import InitialPositionError
 from flowmc.core.seeds import fold_in, generator
-from flowmc.sampling.space import Space
-from flowmc.sampling.temper import next_temperature, systematic_resample
-from flowmc.sampling.tempered_walk import make_tempered_walk
+from flowmc.sampling.engine import Engine, Moves
+from flowmc.sampling.ladder import Ladder
+from flowmc.sampling.space import temper, untemper
+from flowmc.sampling.warmup import adapt_step_size
 
-FIRST_DRAWS_PER_PARTICLE = 2
-TARGET_ACCEPTANCE = 0.25
+FIRST_DRAWS_PER_PARTICLE = 4
+ROWS_PER_SWEEP = 6  # states of each particle that enter the ladder
+POOR_JUMPS = 0.4  # acceptance below which the network is tried
+MIXED = 0.5  # correlation with the particles' first places that is low enough
+MOST_SWEEPS = 4  # at one temperature
 
 
 class Particles(NamedTuple):
@@ -27,51 +34,33 @@ class Particles(NamedTuple):
 
     x: np.ndarray  # [n, D]
     log_prob: np.ndarray  # [n], target
-    log_reference: np.ndarray  # [n]
     inverse_temperature: float
     step_size: float
-    log_evidence: float  # of the target at this temperature, by reweighting
-    num_evaluations: int
-    acceptance: float
+    log_evidence: float  # of the target at this temperature
+    acceptance: dict  # by kernel, NaN before the first move
 
 
 class Annealer:
     """Moves particles from the reference to the target, one temperature a call.
 
     Args:
-        space: The target in `x`.
-        num_particles: Size of the cloud.
-        ess_fraction: Effective share of particles kept by each temperature.
-        num_steps: Random-walk steps at each temperature.
+        engine: The run's machinery; its learner follows the particles.
+        num_particles: Size of the cloud, a multiple of the chains.
         seed: Seed of the whole start.
+
+    Attributes:
+        ladder: All that was visited.
     """
 
-    def __init__(
-        self,
-        space: Space,
-        *,
-        num_particles: int,
-        ess_fraction: float,
-        num_steps: int,
-        seed: Any,
-    ) -> None:
-        self._space = space
+    def __init__(self, engine: Engine, *, num_particles: int, seed: Any) -> None:
+        self._engine = engine
+        self._space = engine.space
         self._num_particles = num_particles
-        self._fraction = ess_fraction
-        self._num_steps = num_steps
         self._seed = seed
-        self._affine = models.make("gaussian", event_size=space.event_size)
-        self._walk = kernels.make("random_walk")
-        kernel = kernels.make("preconditioned", model=self._affine, inner=self._walk)
-        self._tempered = make_tempered_walk(kernel, space)
-
-    @property
-    def compile_seconds(self) -> float:
-        """Seconds spent compiling so far."""
-        return self._tempered.compile_seconds
+        self.ladder = Ladder(engine.space.event_size)
 
     def start(self) -> Particles:
-        """Draw the first cloud; points of zero density are replaced by others.
+        """Draw the first cloud.
 
         Raises:
             InitialPositionError: No draw of the reference has positive density.
@@ -92,52 +81,81 @@ class Annealer:
                 names=names,
             )
         log_reference = self._space.log_reference(x)
-        scale = 2.38 / np.sqrt(self._space.event_size)
-        return Particles(x, log_prob, log_reference, 0.0, scale, 0.0, wanted, np.nan)
+        self.ladder.add(x, log_prob, log_reference, b=0.0, log_evidence=0.0)
+        rates = {"local": np.nan, "jump": np.nan}
+        first = self._engine.first_annealing_step
+        return Particles(x, log_prob, 0.0, first, 0.0, rates)
 
     def advance(self, particles: Particles, *, level: int) -> Particles:
-        """Raise the temperature once: reweight, resample, move."""
-        ratio = np.where(
-            np.isfinite(particles.log_prob),
-            particles.log_prob - particles.log_reference,
-            -np.inf,
-        )
-        current = particles.inverse_temperature
-        raised = next_temperature(ratio, current=current, fraction=self._fraction)
-        with np.errstate(invalid="ignore"):
-            log_weight = np.where(
-                np.isfinite(ratio), (raised - current) * ratio, -np.inf
-            )
-        increment = float(np.logaddexp.reduce(log_weight) - np.log(len(log_weight)))
+        """Raise the temperature once: reweight, learn, resample, move."""
+        fraction = self._engine.schedule.anneal.ess_fraction
+        b = self.ladder.next_temperature(fraction=fraction)
+        log_evidence = float(logsumexp(self.ladder.log_weight(b)))
+        self._learn(b, level=level, acceptance=particles.acceptance["jump"])
         random = generator(fold_in(self._seed, "resample", level))
-        chosen = systematic_resample(log_weight, random=random, n=self._num_particles)
-        x, log_prob = particles.x[chosen], particles.log_prob[chosen]
-        self._affine.fit_whitening(x)
-        self._walk.step_size.assign(particles.step_size)
-        seed = fold_in(self._seed, "move", level)
-        moved = self._tempered.run(
-            x,
-            log_prob,
-            inverse_temperature=raised,
-            num_steps=self._num_steps,
-            seed=seed,
+        x, log_prob, reference = self.ladder.resample(
+            b, self._num_particles, random=random
         )
-        # Robbins-Monro on the log of the step, in units of the cloud's own scale.
-        change = np.exp(
-            np.clip(2.0 * (moved.acceptance - TARGET_ACCEPTANCE), -0.5, 0.5)
+        begun, step_size = x, particles.step_size
+        tempered = temper(log_prob, reference, b)
+        for round_ in range(MOST_SWEEPS):
+            moves = self._engine.run_tempered(
+                x,
+                tempered,
+                inverse_temperature=b,
+                step_size=step_size,
+                seed=fold_in(self._seed, "move", level, round_),
+            )
+            self._record(moves, b=b, log_evidence=log_evidence, is_new=round_ == 0)
+            x, tempered = moves.position[-1], moves.tempered[-1]
+            step_size = self._adapted(step_size, moves, level + round_)
+            if _correlation(begun, x) < MIXED:
+                break
+        log_prob = untemper(tempered, self._space.log_reference(x), b)
+        rates = {"local": moves.local_acceptance, "jump": moves.jump_acceptance}
+        return Particles(x, log_prob, b, step_size, log_evidence, rates)
+
+    def _learn(self, b: float, *, level: int, acceptance: float) -> None:
+        """Fit the maps to what is known of the density at `b`."""
+        learner = self._engine.learner
+        random = generator(fold_in(self._seed, "learn", level))
+        count = min(learner.replay.capacity // 2, len(self.ladder))
+        x, log_prob, reference = self.ladder.resample(b, count, random=random)
+        learner.replay.clear()
+        learner.replay.add(x, log_prob=temper(log_prob, reference, b))
+        learner.follow(level=level, is_poor=not acceptance > POOR_JUMPS and level > 1)
+
+    def _record(self, moves: Moves, *, b, log_evidence, is_new) -> None:
+        num_states = len(moves.position)
+        kept = np.linspace(num_states - 1, 0, ROWS_PER_SWEEP, endpoint=False)
+        kept = np.unique(np.round(kept).astype(int))
+        x = moves.position[kept].reshape(-1, self._space.event_size)
+        reference = self._space.log_reference(x)
+        log_prob = untemper(moves.tempered[kept].reshape(-1), reference, b)
+        self.ladder.add(
+            x, log_prob, reference, b=b, log_evidence=log_evidence, is_new=is_new
         )
-        return Particles(
-            x=moved.x,
-            log_prob=moved.log_prob,
-            log_reference=self._space.log_reference(moved.x),
-            inverse_temperature=raised,
-            step_size=float(np.clip(particles.step_size * change, 1e-3, 10.0)),
-            log_evidence=particles.log_evidence + increment,
-            num_evaluations=self._num_particles * self._num_steps,
-            acceptance=float(moved.acceptance),
+
+    def _adapted(self, step_size: float, moves: Moves, count: int) -> float:
+        kernel = self._engine.annealing_kernel
+        return adapt_step_size(
+            step_size,
+            moves.local_acceptance,
+            target=kernel.target_acceptance,
+            count=min(count, 8),
+            largest=getattr(kernel, "max_step_size", np.inf),
         )
 
     def _reference_name(self) -> str:
         if self._space.target.has_prior:
             return "prior"
         return "box of the bounds" if self._space.is_bounded else "default reference"
+
+
+def _correlation(before: np.ndarray, after: np.ndarray) -> float:
+    """Return the largest correlation of a coordinate with its former value."""
+    a = before - before.mean(axis=0)
+    b = after - after.mean(axis=0)
+    norm = np.sqrt(np.sum(a**2, axis=0) * np.sum(b**2, axis=0))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return float(np.nanmax(np.sum(a * b, axis=0) / norm))

@@ -11,16 +11,20 @@ from flowmc.core.records import Cost, WeightedDraws
 from flowmc.kernels.change_of_variables import num_not_invertible
 from flowmc.models.saving import from_saved, to_saved
 from flowmc.results.diagnostics import compute_diagnostics
+from flowmc.results.modes import find_modes
 from flowmc.results.posterior import Posterior, WarmupDraws
-from flowmc.results.verdict import judge
+from flowmc.results.verdict import PARETO_K_LIMIT, judge
 from flowmc.sampling.engine import Engine
-from flowmc.sampling.evidence import importance_evidence
+from flowmc.sampling.evidence import collect_evidence
+from flowmc.sampling.latent import is_latent
 from flowmc.sampling.space import Space
 from flowmc.sampling.state import DrawChunk, RunState, join_chunks
 from flowmc.sampling.warmup import KERNEL_NAMES
 
 NUM_ROUND_TRIPS = 512  # draws whose way to z and back is looked at
 STATS = ("kernel", "is_accepted")
+MOST_SCORED = 20_000  # draws whose log q is computed, or as many more as are cheap
+SCORED_PER_PARAMETER = 2_000_000
 
 
 def assemble(
@@ -38,18 +42,22 @@ def assemble(
     keep = min(num_draws, len(chunk.position)) if num_draws else len(chunk.position)
     theta, log_prob = _to_theta(space, chunk, keep)
     weighted = _weighted(space, chunk)
-    evidences, quoted = _evidence(chunk)
+    evidences, log_q = _evidence(engine, chunk)
     stats: dict[str, Any] = {name: getattr(chunk, name)[:keep] for name in STATS}
+    if log_q is not None:
+        stats["log_q"] = log_q[:keep]
+        stats["log_weight"] = chunk.log_prob[:keep] - log_q[:keep]
     diagnostics = compute_diagnostics(
         theta,
         log_prob,
         names=space.target.names,
         weighted_log_weight=weighted.log_weight,
-        **stats,
+        **{name: stats[name] for name in STATS},
         kernel_names=KERNEL_NAMES,
         num_bad_values=state.num_bad_values,
         problems=_problems(engine, state, chunk),
-        mode_report=_mode_report(space, state),
+        mode_report=_mode_report(space, state, theta, log_prob),
+        bad_values=state.bad_values,
     )
     state = state.spend("sample", time.perf_counter() - started)
     return Posterior(
@@ -64,9 +72,9 @@ def assemble(
         warmup=_warmup(space, state),
         derived=_derived(space, theta),
         stats=stats,
-        **quoted,
+        **_quoted(evidences, diagnostics.pareto_k),
         evidence=evidences,
-        config=config,
+        config={**config, **_pilot(state)},
         history=state.history,
         cost=_cost(space, state),
         saved_model=to_saved(engine.learner.model),
@@ -83,13 +91,33 @@ def _problems(engine: Engine, state: RunState, chunk: DrawChunk) -> dict[str, in
     return {**state.problems, "not_invertible": found}
 
 
-def _evidence(chunk: DrawChunk) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the evidences by method, and the one to quote."""
-    evidence = importance_evidence(chunk.proposal_log_weight)
-    if evidence is None:
-        return {}, {}
-    quoted = dict(zip(("log_evidence", "log_evidence_error"), evidence, strict=True))
-    return {"importance": evidence}, quoted
+def _evidence(engine: Engine, chunk: DrawChunk) -> tuple[dict[str, Any], Any]:
+    """Return the evidences by method, and log q of every draw."""
+    learner = engine.learner
+    return collect_evidence(
+        chunk.position,
+        chunk.log_prob,
+        proposal_x=chunk.proposal,
+        proposal_log_weight=chunk.proposal_log_weight,
+        proposal=None if is_latent(learner.model) else learner.proposals[learner.rules],
+        model=learner.model,
+        max_draws=max(MOST_SCORED, SCORED_PER_PARAMETER // engine.space.event_size),
+    )
+
+
+def _quoted(evidences: dict[str, Any], pareto_k: float | None) -> dict[str, Any]:
+    """Return the evidence to quote: where weights have no variance, the bridge's."""
+    if not evidences:
+        return {}
+    is_sound = pareto_k is None or pareto_k <= PARETO_K_LIMIT
+    order = ("importance", "bridge") if is_sound else ("bridge", "importance")
+    method = next(name for name in (*order, *evidences) if name in evidences)
+    value, error = evidences[method]
+    return {"log_evidence": value, "log_evidence_error": error}
+
+
+def _pilot(state: RunState) -> dict[str, Any]:
+    return {"pilot": dict(state.pilot)} if state.pilot else {}
 
 
 def _cost(space: Space, state: RunState) -> Cost:
@@ -138,16 +166,31 @@ def _derived(space: Space, theta: np.ndarray) -> dict[str, np.ndarray]:
     return {name: np.reshape(value, shape) for name, value in values.items()}
 
 
-def _mode_report(space: Space, state: RunState) -> dict[str, Any]:
+def _mode_report(
+    space: Space, state: RunState, theta: np.ndarray, log_prob: np.ndarray
+) -> dict[str, Any]:
+    report = _search(state)
+    if space.target.notes:
+        report["notes"] = " ".join(space.target.notes)
+    report.update(state.modes)
+    found = find_modes(theta, log_prob=log_prob)
+    report["num_modes"] = int(found.num_modes)
+    report["mode_weights"] = [float(weight) for weight in found.weights]
+    report["transitions"] = int(found.transitions)
+    return report
+
+
+def _search(state: RunState) -> dict[str, Any]:
+    """Say how modes outside the start were looked for."""
     start = state.history[0]
-    notes = {"notes": " ".join(space.target.notes)} if space.target.notes else {}
     if start.name != "anneal":
-        return {"search": "none: the chains started at given positions", **notes}
+        second = "a second group annealed from the reference" if state.modes else "none"
+        return {"search": f"{second}; the chains started at given positions"}
     reached = start.settings["inverse_temperature"]
     done = "" if reached == 1.0 else f", stopped at inverse temperature {reached:.2g}"
+    second = ", and a second group by itself" if state.modes else ""
     return {
-        **notes,
-        "search": f"particles annealed to the target{done}",
+        "search": f"particles annealed to the target{done}{second}",
         "particles": start.settings["particles"],
         "temperatures": start.settings["levels"],
     }

@@ -18,7 +18,7 @@ from flowmc.sampling.host_stepper import HostStepper
 from flowmc.sampling.program import Program
 from flowmc.sampling.space import Space
 from flowmc.sampling.stepper import GraphStepper
-from flowmc.sampling.sweep import Sweep, SweepRecord
+from flowmc.sampling.sweep import Sweep, SweepRecord, only_taken
 
 BUFFER_BYTES = 64e6
 MAX_SWEEPS = 64
@@ -46,7 +46,6 @@ class GraphBlock:
     def __init__(self, sweep: Sweep, space: Space, *, num_chains: int) -> None:
         self._sweep = sweep
         self._space = space
-        self._stepper = GraphStepper(lambda x: (space.graph_log_prob(x), ()))
         row = sweep.num_draws * num_chains * space.event_size * 8
         self.capacity = int(np.clip(BUFFER_BYTES // row, 1, MAX_SWEEPS))
         self._shape = (num_chains, space.event_size)
@@ -57,26 +56,47 @@ class GraphBlock:
         """Seconds spent compiling so far."""
         return self._program.compile_seconds
 
-    def run(self, position, log_prob, *, first: int, count: int, seed: Any) -> Block:
+    def run(
+        self,
+        position,
+        log_prob,
+        *,
+        first: int,
+        count: int,
+        seed: Any,
+        inverse_temperature: float = 1.0,
+        num_local: int | None = None,
+    ) -> Block:
         """Run sweeps number `first` to `first + count - 1`."""
-        kept = min(count, self.capacity)
+        kept, most = min(count, self.capacity), self._sweep.num_local
+        num_local = num_local or most
         state = (tf.constant(position, tf.float64), tf.constant(log_prob, tf.float64))
-        seed = tf.constant(seed)
-        self._program.prepare(*state, tf.constant(0), tf.constant(0), seed)
-        outputs = self._program(*state, tf.constant(first), tf.constant(kept), seed)
+        rest = (
+            tf.constant(seed),
+            tf.constant(inverse_temperature, tf.float64),
+            tf.constant(num_local),
+        )
+        self._program.prepare(*state, tf.constant(0), tf.constant(0), *rest)
+        outputs = self._program(*state, tf.constant(first), tf.constant(kept), *rest)
         position, log_prob, record, tally = tf.nest.map_structure(
             lambda tensor: tensor.numpy(), outputs
         )
         record = SweepRecord(*(array[:kept] for array in record))
+        record = only_taken(record, num_local=num_local, most=most)
         return Block(position, log_prob, record, tally)
 
-    def _loop(self, position, log_prob, first, count, seed) -> tuple:
+    def _loop(self, position, log_prob, first, count, seed, b, num_local) -> tuple:
+        stepper = GraphStepper(lambda x: (self._space.graph_tempered(x, b), ()))
         buffers = SweepRecord(*(self._buffer(*spec) for spec in self._specs()))
 
         def body(index, position, log_prob, buffers, tally):
             sweep_seed = fold_in_step(seed, first + index)
             position, log_prob, record, counts = self._sweep.step(
-                position, log_prob, seed=sweep_seed, stepper=self._stepper
+                position,
+                log_prob,
+                seed=sweep_seed,
+                stepper=stepper,
+                num_local=num_local,
             )
             written = (b.write(index, v) for b, v in zip(buffers, record, strict=True))
             buffers = SweepRecord(*written)
@@ -119,8 +139,10 @@ class HostBlock:
 
     def __init__(self, sweep: Sweep, space: Space) -> None:
         self._sweep = sweep
+        self._inverse_temperature = 1.0
         self._stepper = HostStepper(
-            lambda x: (space.log_prob(x), ()), space.host_gradient
+            lambda x: (space.tempered(x, self._inverse_temperature), ()),
+            space.host_gradient,
         )
 
     @property
@@ -128,8 +150,22 @@ class HostBlock:
         """Seconds spent compiling the kernels' parts so far."""
         return self._stepper.compile_seconds
 
-    def run(self, position, log_prob, *, first: int, count: int, seed: Any) -> Block:
-        """Run sweeps; after an error, return the whole ones with the error."""
+    def run(
+        self,
+        position,
+        log_prob,
+        *,
+        first: int,
+        count: int,
+        seed: Any,
+        inverse_temperature: float = 1.0,
+        num_local: int | None = None,
+    ) -> Block:
+        """Run sweeps; after an error, return the whole ones with the error.
+
+        Below an inverse temperature of 1 the kernels must need no gradient.
+        """
+        self._inverse_temperature = inverse_temperature
         records, error = [], None
         tallies = [empty(position.shape[-1])]
         position, log_prob = tf.constant(position), tf.constant(log_prob)
@@ -140,6 +176,7 @@ class HostBlock:
                     log_prob,
                     seed=fold_in_step(seed, index),
                     stepper=self._stepper,
+                    num_local=num_local,
                 )
             except (LogProbError, KeyboardInterrupt) as raised:
                 error = raised

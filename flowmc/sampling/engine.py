@@ -4,17 +4,23 @@ The engine owns what is compiled or learned.  What a run *does* with it, phase b
 is in `start`, `warmup` and `production`.
 """
 
-__all__ = ["Engine", "PartialBlockError"]
+__all__ = ["NEWER_COUNT", "Engine", "Moves", "PartialBlockError", "spend"]
 
+import math
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from flowmc.core.errors import LogProbError
+from flowmc.core.seeds import fold_in
 from flowmc.sampling.block import Block
 from flowmc.sampling.faults import enter_tally
 from flowmc.sampling.learner import Learner
 from flowmc.sampling.local_kernels import (
+    annealing_name,
+    first_step_size,
     local_name,
     make_jump,
     make_local,
@@ -25,6 +31,18 @@ from flowmc.sampling.settings import Schedule
 from flowmc.sampling.space import Space
 from flowmc.sampling.state import RunState
 from flowmc.sampling.sweep import Sweep
+
+NEWER_COUNT = 1.5  # how much more a window's draws count than those before
+LOCAL_ROOM = 2  # times the local steps of the schedule that the pilot may ask for
+
+
+class Moves(NamedTuple):
+    """What sweeps at one temperature did to the particles."""
+
+    position: np.ndarray  # [num_states, n, D]
+    tempered: np.ndarray  # [num_states, n], log-density at the temperature
+    local_acceptance: float  # mean probability of the local steps
+    jump_acceptance: float
 
 
 class Engine:
@@ -62,26 +80,31 @@ class Engine:
             devices, num_chains=num_chains, is_graph=space.is_graph
         )
         self.kernel = kernel
-        self._blocks: dict[str, tuple[Sweep, Any]] = {}
+        self.blank = self.learner.to_arrays()  # before anything was learned
+        self._blocks: dict[tuple[str, str], tuple[Sweep, Any]] = {}
 
     def restore(self, state: RunState) -> None:
         """Take over what a stored state had learned."""
         if state.learned:
             self.learner.from_arrays(state.learned)
 
-    def block(self) -> tuple[Sweep, Any]:
-        """Return the sweep of the map in force and what runs it."""
-        rules = self.learner.rules
-        if rules not in self._blocks:
-            sweep = self._make_sweep(rules)
+    def block(self, kernel: str | None = None) -> tuple[Sweep, Any]:
+        """Return the sweep of the map in force and what runs it.
+
+        Args:
+            kernel: Name of the local kernel, if not the run's own.
+        """
+        key = (self.learner.rules, kernel or self.local_kernel)
+        if key not in self._blocks:
+            sweep = self._make_sweep(*key)
             runner = make_replicated_block(
                 sweep,
                 self.space,
                 num_chains=self.num_chains,
                 devices=self._devices,
             )
-            self._blocks[rules] = (sweep, runner)
-        return self._blocks[rules]
+            self._blocks[key] = (sweep, runner)
+        return self._blocks[key]
 
     def run_block(self, state: RunState, *, count: int, seed: Any) -> tuple:
         """Run sweeps from the state; account for time, evaluations and bad values.
@@ -96,30 +119,125 @@ class Engine:
             local.step_size.assign(state.scalars["step_size"])
         started, compiled = time.perf_counter(), runner.compile_seconds
         block: Block = runner.run(
-            state.position, state.log_prob, first=state.unit, count=count, seed=seed
+            state.position,
+            state.log_prob,
+            first=state.unit,
+            count=count,
+            seed=seed,
+            num_local=self.num_local(state),
         )
         state = spend(state, started, runner.compile_seconds - compiled)
         return block, state.add_problems(enter_tally(block.tally, self.space))
 
-    def remember(self, block: Block) -> None:
-        """Offer evenly spaced states of each sweep to the reservoir."""
+    def run_tempered(
+        self, x, tempered, *, inverse_temperature: float, step_size: float, seed: Any
+    ) -> Moves:
+        """Run one sweep of particles `[n, D]`, as many at a time as there are chains.
+
+        Raises:
+            LogProbError: The target failed.
+        """
+        sweep, runner = self.block(self._annealing_name)
+        num_local = self.schedule.num_local
+        local = tuned_part(sweep.local)
+        if hasattr(local, "step_size"):
+            local.step_size.assign(step_size)
+        blocks = []
+        for index in range(0, len(x), self.num_chains):
+            batch = slice(index, index + self.num_chains)
+            block = runner.run(
+                x[batch],
+                tempered[batch],
+                first=0,
+                count=1,
+                seed=fold_in(seed, "batch", index),
+                inverse_temperature=inverse_temperature,
+                num_local=num_local,
+            )
+            if block.error is not None:
+                raise block.error
+            enter_tally(block.tally, self.space)
+            blocks.append(block.record)
+        jumps = [r.is_accepted[0][num_local:] for r in blocks]
+        return Moves(
+            np.concatenate([r.position[0] for r in blocks], axis=1),
+            np.concatenate([r.log_prob[0] for r in blocks], axis=1),
+            float(np.mean([r.local_acceptance for r in blocks])),
+            float(np.mean(jumps)),
+        )
+
+    @property
+    def compile_seconds(self) -> float:
+        """Seconds spent compiling sweeps so far."""
+        return sum(runner.compile_seconds for _, runner in self._blocks.values())
+
+    @property
+    def annealing_kernel(self) -> Any:
+        """The local kernel of the sweeps at higher temperatures."""
+        return tuned_part(self.block(self._annealing_name)[0].local)
+
+    @property
+    def first_annealing_step(self) -> float:
+        """Step size that the annealing begins with."""
+        return first_step_size(self._annealing_name, self.space.event_size)
+
+    @property
+    def _annealing_name(self) -> str:
+        name = annealing_name(self.kernel, self.space.target)
+        return local_name(name, self.learner.model)
+
+    def num_local(self, state: RunState) -> int:
+        """Local steps of a sweep, as the pilot chose."""
+        return int(state.scalars.get("num_local", self.schedule.num_local))
+
+    def draws_per_sweep(self, state: RunState) -> int:
+        """States that a sweep records of each chain."""
+        return self.num_local(state) + self.schedule.num_jumps
+
+    def sweep_cost(self, state: RunState) -> int:
+        """Most evaluations, gradients among them, that one sweep can take."""
+        local = self.local_cost(state, share=1.0) * self.num_local(state)
+        jumps = self.schedule.num_jumps
+        return self.num_chains * (math.ceil(local) + jumps + 1)
+
+    def local_cost(self, state: RunState, *, share: float = 0.5) -> float:
+        """Evaluations of one local step of one chain.
+
+        Args:
+            state: Holds the step size.
+            share: Of the longest trajectory that is taken; a half on average.
+        """
+        kernel = tuned_part(self.block()[0].local)
+        length = getattr(kernel, "trajectory_length", None)
+        if length is None:
+            return float(getattr(kernel, "max_evaluations", 1))
+        steps = share * float(length) / state.scalars["step_size"] + 0.5
+        return max(1.0, min(steps, kernel.max_leapfrog_steps))
+
+    def remember(self, block: Block, *, window: int) -> None:
+        """Offer evenly spaced states of each sweep to the reservoir.
+
+        Later windows sample the target better: their draws stay a little longer.
+        """
         num_draws = block.record.position.shape[1]
         stride = max(1, num_draws // self.schedule.record_per_sweep)
         kept = slice(stride - 1, None, stride)
         x = block.record.position[:, kept].reshape(-1, self.space.event_size)
-        self.learner.replay.add(x, log_prob=block.record.log_prob[:, kept].reshape(-1))
+        log_prob = block.record.log_prob[:, kept].reshape(-1)
+        weights = np.full(len(x), NEWER_COUNT ** (1 + window))
+        self.learner.replay.add(x, log_prob=log_prob, weights=weights)
 
     @property
     def local_kernel(self) -> str:
         """Name of the local kernel of the map in force."""
         return local_name(self.kernel, self.learner.model)
 
-    def _make_sweep(self, rules: str) -> Sweep:
+    def _make_sweep(self, rules: str, kernel: str) -> Sweep:
         model, schedule = self.learner.model, self.schedule
         return Sweep(
-            make_local(self.local_kernel, model),
+            make_local(kernel, model, self.learner.affine),
             make_jump(model, self.learner.proposals[rules], schedule),
-            num_local=schedule.num_local,
+            num_local=LOCAL_ROOM * schedule.num_local,
         )
 
 

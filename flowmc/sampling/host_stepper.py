@@ -91,11 +91,19 @@ class HostStepper:
         return total([first, second])
 
     def repeat(
-        self, kernel: Kernel, state: Any, *, num_steps: int, seed: Seed, first: int = 0
+        self,
+        kernel: Kernel,
+        state: Any,
+        *,
+        num_steps: int,
+        seed: Seed,
+        first: int = 0,
+        capacity: int | None = None,
     ) -> tuple:
         """Take several steps; return the state and the `Steps`, in NumPy.
 
         The draws are those of as many single steps; `first` is the number of the first.
+        Columns are as long as there are steps, whatever the `capacity`.
         """
         rows, tallies = [], []
         programs = self._programs_of(kernel)

@@ -6,7 +6,9 @@ codes and noise.
 
 __all__ = [
     "LOCAL_KERNELS",
+    "annealing_name",
     "check_local",
+    "choose_local",
     "first_step_size",
     "local_name",
     "make_jump",
@@ -36,7 +38,11 @@ LOCAL_KERNELS: dict[str, Callable[[int], float] | None] = {
     "nuts": lambda size: 1.2 * size ** (-1 / 4),
 }
 WITH_GRADIENT = ("mala", "hmc", "nuts")
+WITH_JITTER = ("random_walk", "t_pcn", "hmc")
 WITHOUT_CIRCLES = ("t_pcn", "elliptical_slice")
+IN_AFFINE = "@affine"  # the local kernel's coordinates, whatever map the jumps have
+MOST_LEAPFROGS = 10  # of those: jumps are there for what is far
+JITTER = 3.0  # local steps are shrunk by up to a factor of 20, for chains in bad places
 LATENT = {"latent_walk": lambda size: min(0.9, 1.5 / math.sqrt(size))}
 
 
@@ -55,22 +61,52 @@ def check_local(name: str, target: Target) -> None:
         )
 
 
+def choose_local(name: str, target: Target) -> str:
+    """Return the local kernel that "auto" means for `target`; other names as they are.
+
+    A leapfrog step through an autoregressive map costs a hundred times one through the
+    affine map, and jumps already carry the network's knowledge: with gradients the
+    trajectories are straight ones in whitened coordinates.
+    """
+    if name != "auto":
+        return name
+    is_smooth = target.backend == "tensorflow" and target.has_gradient
+    return f"hmc{IN_AFFINE}" if is_smooth else "t_pcn"
+
+
 def local_name(name: str, model: Any) -> str:
     """Return the kernel that does for `model` what the user chose."""
     if not is_latent(model):
         return name
+    name = name.removesuffix(IN_AFFINE)
     return f"latent_hmc:{name}" if name in WITH_GRADIENT else "latent_walk"
+
+
+def annealing_name(name: str, target: Target) -> str:
+    """Return the local kernel while annealing: host references have no gradient."""
+    has_gradient = name.removesuffix(IN_AFFINE) in WITH_GRADIENT
+    return "t_pcn" if has_gradient and target.backend != "tensorflow" else name
 
 
 def first_step_size(name: str, event_size: int) -> float:
     """Return the step size to start warm-up with; 1 for a kernel without."""
-    rule = {**LOCAL_KERNELS, **LATENT}[name.removeprefix("latent_hmc:")]
+    plain = name.removeprefix("latent_hmc:").removesuffix(IN_AFFINE)
+    rule = {**LOCAL_KERNELS, **LATENT}[plain]
     return 1.0 if rule is None else float(rule(event_size))
 
 
-def make_local(name: str, model: Any) -> Any:
-    """Build the local kernel `name`, as `local_name` gave it, around `model`."""
+def make_local(name: str, model: Any, affine: Any) -> Any:
+    """Build the local kernel `name`, as `local_name` gave it.
+
+    Args:
+        name: Its name.
+        model: The map in force.
+        affine: The affine map, for kernels that keep to it.
+    """
     size = model.event_size
+    is_affine = name.endswith(IN_AFFINE)
+    if is_affine:
+        model, name = affine, name.removesuffix(IN_AFFINE)
     if name == "latent_walk":
         step_size = first_step_size(name, size)
         return kernels.make(name, model=model, step_size=step_size)
@@ -82,7 +118,7 @@ def make_local(name: str, model: Any) -> Any:
     return kernels.make(
         "preconditioned",
         model=model,
-        inner=_make_inner(name, model),
+        inner=_make_inner(name, model, is_affine=is_affine),
         max_round_trip_error=None,
     )
 
@@ -113,10 +149,14 @@ def tuned_part(kernel: Any) -> Any:
     return getattr(kernel, "inner", kernel)
 
 
-def _make_inner(name: str, model: Any) -> Any:
+def _make_inner(name: str, model: Any, *, is_affine: bool = False) -> Any:
     options: dict[str, Any] = {}
     if LOCAL_KERNELS[name] is not None:
         options["step_size"] = first_step_size(name, model.event_size)
+    if is_affine:
+        options["max_leapfrog_steps"] = MOST_LEAPFROGS
+    if name in WITH_JITTER:
+        options["jitter"] = JITTER
     if name in WITHOUT_CIRCLES:
         kinds: Any = getattr(model, "base_kind", ())
         if "circle" in kinds:

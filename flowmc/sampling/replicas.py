@@ -90,7 +90,17 @@ class ReplicatedBlock:
         """Seconds spent compiling so far, all replicas together."""
         return sum(replica.block.compile_seconds for replica in self._replicas)
 
-    def run(self, position, log_prob, *, first: int, count: int, seed: Any) -> Block:
+    def run(
+        self,
+        position,
+        log_prob,
+        *,
+        first: int,
+        count: int,
+        seed: Any,
+        inverse_temperature: float = 1.0,
+        num_local: int | None = None,
+    ) -> Block:
         """Run sweeps number `first` to `first + count - 1` in all chains."""
         shares = [
             {
@@ -98,6 +108,8 @@ class ReplicatedBlock:
                 "log_prob": log_prob_share,
                 "first": first,
                 "seed": fold_in(np.asarray(seed), "replica", index),
+                "inverse_temperature": inverse_temperature,
+                "num_local": num_local,
             }
             for index, (position_share, log_prob_share) in enumerate(
                 zip(self._cut(position), self._cut(log_prob), strict=True)

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
 from flowmc.core.checks import check_positive_integer
 from flowmc.core.errors import CheckpointMismatchError, ConfigurationError
 from flowmc.core.progress import make_progress
@@ -19,11 +21,12 @@ from flowmc.sampling.assemble import assemble
 from flowmc.sampling.budget import Budget
 from flowmc.sampling.device import place
 from flowmc.sampling.engine import Engine
-from flowmc.sampling.local_kernels import check_local
+from flowmc.sampling.local_kernels import check_local, choose_local
 from flowmc.sampling.saver import Saver, digest
 from flowmc.sampling.settings import Schedule
 from flowmc.sampling.space import Space
 from flowmc.sampling.state import RunState
+from flowmc.sampling.warmup import KERNEL_NAMES
 from flowmc.targets.target import Target
 
 DEFAULT_MODEL = "maf"
@@ -92,6 +95,8 @@ def sample(
         "num_chains": num_chains,
         "model": model if isinstance(model, str) else model.description,
         "kernel": kernel,
+        "kernel_names": list(KERNEL_NAMES),
+        "reproducible": max_seconds is None,
         "seed": [int(word) for word in root_seed(seed)],
         "schedule": asdict(settings),
     }
@@ -101,7 +106,7 @@ def sample(
         engine = Engine(
             space,
             model=DEFAULT_MODEL if model == "auto" else model,
-            kernel="random_walk" if kernel == "auto" else kernel,
+            kernel=choose_local(kernel, target),
             schedule=settings,
             num_chains=num_chains,
             seed=root_seed(seed),
@@ -146,7 +151,8 @@ def _identity(config: dict, target: Target, model: Any, initial: Any) -> dict:
     if not isinstance(model, str):
         identity["weights"] = digest(*to_saved(model).arrays.values())
     # A longer or shorter run of the same chains is the same run.
-    identity.pop("num_draws")
+    for name in ("num_draws", "reproducible"):
+        identity.pop(name)
     return identity
 
 
@@ -176,10 +182,19 @@ def _reasons_of_start(space: Space, initial: Any, state: RunState) -> list[str]:
             f"stopped at {reached:.2g}. Raise `max_evaluations` or "
             "`schedule.anneal.max_levels`."
         ]
-    if initial is None and space.has_reference:
-        return []
+    reasons = []
+    if initial is not None and len(np.unique(np.atleast_2d(initial), axis=0)) < 2:
+        reasons.append(
+            "Chains must start from more than one point; all started from one. Give "
+            "`initial` a spread of at least the posterior's, or leave it out."
+        )
+    searched = state.modes.get("scout_inverse_temperature", 0.0) >= 1.0
+    if space.has_reference and (initial is None or searched):
+        return reasons
+    started = "at `initial`" if initial is not None else "from a default reference"
     return [
+        *reasons,
         "Modes outside the starting region were not looked for: the chains started "
-        + ("at `initial`. " if initial is not None else "from a default reference. ")
-        + "Give a `prior` or finite `bounds` and leave `initial` out."
+        f"{started}. Give a `prior` or finite `bounds`, which a second group can be "
+        "annealed from.",
     ]

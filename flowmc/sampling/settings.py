@@ -16,14 +16,15 @@ class AnnealSettings:
 
     Attributes:
         particles_per_chain: Particles, as a multiple of the chains.
-        ess_fraction: Effective sample size kept by each step of temperature.
-        num_steps: Random-walk steps of every particle at each temperature.
+        ess_fraction: Effective draws kept by each step of temperature, as a share of
+            those of one temperature.
+        train_steps: Most optimizer steps at each temperature.
         max_levels: Most temperatures.
     """
 
     particles_per_chain: int = 4
     ess_fraction: float = 0.5
-    num_steps: int = 5
+    train_steps: int = 300
     max_levels: int = 200
 
 
@@ -41,10 +42,10 @@ class TrainSettings:
     """
 
     max_steps: int = 1500
-    learning_rate: float = 1e-2
+    learning_rate: float = 5e-3
     batch_size: int = 256
-    patience: int = 400
-    capacity: int = 8192
+    patience: int = 1500
+    capacity: int = 16_384
     min_draws_per_parameter: int = 50
 
 
@@ -54,23 +55,31 @@ class Schedule:
 
     Attributes:
         windows: Sweeps in each warm-up window; a fit follows each.
-        num_local: Local steps of a sweep.
+        extra_windows: Most windows, as long as the last one, that may follow while the
+            jumps are poor or still getting better.
+        num_local: Local steps of a sweep; from the first window on the pilot chooses
+            up to twice as many.
         num_jumps: Independence steps of a sweep, drawn and evaluated in one call.
         defensive_weight: Share of the heavy-tailed parts of the proposal.
         num_importance: Codes a point in the jumps of a VAE.
         adapt_every: Sweeps between two changes of a step size in warm-up.
         record_per_sweep: States of each sweep that enter the reservoir.
+        second_group: Whether a second group looks for what the chains have missed.
+        enough_acceptance: Acceptance of jumps at which warm-up may end early.
         anneal: Settings of the start.
         train: Settings of the fits.
     """
 
     windows: tuple[int, ...] = (8, 16, 24, 32)
+    extra_windows: int = 4
     num_local: int = 4
     num_jumps: int = 12
     defensive_weight: float = 0.1
     num_importance: int = 8
     adapt_every: int = 4
-    record_per_sweep: int = 4
+    record_per_sweep: int = 8
+    second_group: bool = True
+    enough_acceptance: float = 0.6
     anneal: AnnealSettings = field(default_factory=AnnealSettings)
     train: TrainSettings = field(default_factory=TrainSettings)
 

@@ -13,6 +13,7 @@ from flowmc.core.seeds import fold_in, generator
 from flowmc.sampling.annealing import Annealer, Particles
 from flowmc.sampling.engine import Engine, spend
 from flowmc.sampling.initial import positions_from
+from flowmc.sampling.learner import part_of
 from flowmc.sampling.local_kernels import first_step_size
 from flowmc.sampling.state import RunState
 
@@ -30,10 +31,8 @@ class StartPhase:
         self._initial = initial
         settings = engine.schedule.anneal
         self._annealer = Annealer(
-            engine.space,
+            engine,
             num_particles=settings.particles_per_chain * engine.num_chains,
-            ess_fraction=settings.ess_fraction,
-            num_steps=settings.num_steps,
             seed=fold_in(engine.seed, "anneal"),
         )
 
@@ -46,7 +45,8 @@ class StartPhase:
         """
         if self._initial is not None:
             return self._start_from_positions(state)
-        started, compiled = time.perf_counter(), self._annealer.compile_seconds
+        engine = self._engine
+        started, compiled = time.perf_counter(), engine.compile_seconds
         if state.unit == 0:
             particles = self._annealer.start()
         else:
@@ -61,9 +61,11 @@ class StartPhase:
                 "inverse_temperature": particles.inverse_temperature,
                 "step_size": particles.step_size,
                 "log_evidence": particles.log_evidence,
+                **particles.acceptance,
             },
+            learned=self._learned(),
         )
-        state = spend(state, started, self._annealer.compile_seconds - compiled)
+        state = spend(state, started, engine.compile_seconds - compiled)
         is_last |= state.unit > self._engine.schedule.anneal.max_levels
         if particles.inverse_temperature < 1.0 and not is_last:
             return state
@@ -75,16 +77,16 @@ class StartPhase:
         usable = np.flatnonzero(np.isfinite(particles.log_prob))
         chosen = random.permutation(usable)[: engine.num_chains]
         x, log_prob = particles.x, particles.log_prob
-        engine.learner.replay.add(x[usable], log_prob=log_prob[usable])
+        self._fill_reservoir(particles.inverse_temperature)
         num_levels = state.unit - 1
         notes = [f"log evidence on the way: {particles.log_evidence:.3f}"]
         if particles.inverse_temperature < 1.0:
             notes.append(f"stopped at {num_levels} temperatures, before the target")
         record = WindowRecord(
             name="anneal",
-            model="gaussian",
-            num_steps=num_levels * engine.schedule.anneal.num_steps,
-            acceptance={"random_walk": particles.acceptance},
+            model=engine.learner.model.name,
+            num_steps=num_levels,
+            acceptance=particles.acceptance,
             settings={
                 "levels": num_levels,
                 "particles": len(x),
@@ -108,7 +110,8 @@ class StartPhase:
 
     def _begin_warmup(self, state, position, log_prob, record) -> RunState:
         engine = self._engine
-        engine.learner.fit_affine()
+        if self._initial is not None:
+            engine.learner.fit_affine()
         step_size = first_step_size(engine.local_kernel, engine.space.event_size)
         return replace(
             state,
@@ -121,15 +124,28 @@ class StartPhase:
             history=(*state.history, record),
         )
 
+    def _fill_reservoir(self, b: float) -> None:
+        """Give what the ladder knows of the density at `b` to the learner."""
+        replay = self._engine.learner.replay
+        random = generator(fold_in(self._engine.seed, "reservoir"))
+        count = min(replay.capacity // 2, len(self._annealer.ladder))
+        x, log_prob, _ = self._annealer.ladder.resample(b, count, random=random)
+        replay.clear()
+        replay.add(x, log_prob=log_prob)
+
+    def _learned(self) -> dict[str, np.ndarray]:
+        ladder = self._annealer.ladder.to_arrays()
+        named = {f"ladder/{name}": array for name, array in ladder.items()}
+        return {**self._engine.learner.to_arrays(), **named}
+
     def _stored(self, state: RunState) -> Particles:
         scalars = state.scalars
+        self._annealer.ladder.from_arrays(part_of(state.learned, "ladder"))
         return Particles(
             x=state.position,
             log_prob=state.log_prob,
-            log_reference=self._engine.space.log_reference(state.position),
             inverse_temperature=scalars["inverse_temperature"],
             step_size=scalars["step_size"],
             log_evidence=scalars["log_evidence"],
-            num_evaluations=0,
-            acceptance=float("nan"),
+            acceptance={name: scalars[name] for name in ("local", "jump")},
         )

@@ -23,7 +23,7 @@ from flowmc.core.records import History, WindowRecord
 from flowmc.kernels.tally import PROBLEMS
 from flowmc.results.document import pack, unpack
 
-PHASES = ("anneal", "warmup", "produce", "done")
+PHASES = ("anneal", "warmup", "scout", "produce", "done")
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,17 @@ class RunState:
     num_log_prob: int = 0
     num_gradient: int = 0
     num_bad_values: int = 0
+    bad_values: tuple[Mapping[str, float], ...] = ()  # the first few, as {name: value}
     problems: Mapping[str, int] = field(default_factory=dict)  # by name
+    pilot: Mapping[str, Any] = field(default_factory=dict)  # figures of the last window
+    scout: Mapping[str, np.ndarray] = field(default_factory=dict)  # the second group
+    modes: Mapping[str, Any] = field(default_factory=dict)  # what it found
     seconds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def num_spent(self) -> int:
+        """Evaluations of the log-density and of its gradient."""
+        return self.num_log_prob + self.num_gradient
 
     @property
     def num_draws(self) -> int:
@@ -102,6 +111,7 @@ def state_from_checkpoint(arrays: Mapping[str, np.ndarray], meta: Mapping) -> Ru
     values = unpack(json.loads(meta["state"]), arrays=arrays)
     values["warmup"] = tuple(DrawChunk(**chunk) for chunk in values["warmup"])
     values["draws"] = tuple(DrawChunk(**chunk) for chunk in values["draws"])
+    values["bad_values"] = tuple(values["bad_values"])
     values["history"] = tuple(_window(window) for window in values["history"])
     return RunState(**values)
 

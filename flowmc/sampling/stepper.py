@@ -49,14 +49,29 @@ class GraphStepper(Inline):
         return add(first, second)
 
     def repeat(
-        self, kernel: Kernel, state: Any, *, num_steps: int, seed: Seed
+        self,
+        kernel: Kernel,
+        state: Any,
+        *,
+        num_steps: Any,
+        seed: Seed,
+        capacity: int | None = None,
     ) -> tuple:
-        """Take several steps in a compiled loop; return the state and the `Steps`."""
+        """Take several steps in a compiled loop; return the state and the `Steps`.
+
+        Args:
+            kernel: What steps.
+            state: Its state.
+            num_steps: Steps; a tensor if `capacity` is given.
+            seed: Of all steps.
+            capacity: Rows of the columns; those beyond `num_steps` are zero.
+        """
+        capacity = capacity or num_steps
         blank = state.position
         accepted = tf.zeros(blank.shape[:1], tf.bool)
         kinds = (blank, state.log_prob, accepted, tf.zeros([], tf.float64))
         buffers = tuple(
-            tf.TensorArray(t.dtype, num_steps, element_shape=t.shape) for t in kinds
+            tf.TensorArray(t.dtype, capacity, element_shape=t.shape) for t in kinds
         )
 
         def body(index, state, buffers, tally):

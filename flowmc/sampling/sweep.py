@@ -5,7 +5,7 @@ the way is a draw.  Kernels are initialized anew from `(position, log_prob)` at 
 sweep: all their caches come from the weights in force.
 """
 
-__all__ = ["Sweep", "SweepRecord"]
+__all__ = ["JUMP", "LOCAL", "Sweep", "SweepRecord", "only_taken"]
 
 from typing import Any, NamedTuple
 
@@ -22,7 +22,7 @@ LOCAL, JUMP = 0, 1
 
 
 class SweepRecord(NamedTuple):
-    """Every draw of a sweep, S = num_local + number of jumps, and the proposals."""
+    """Every draw of a sweep, S = local steps + number of jumps, and the proposals."""
 
     position: Array  # [S, num_chains, D]
     log_prob: Array  # [S, num_chains]
@@ -38,33 +38,55 @@ class Sweep:
     Args:
         local: Kernel for small steps.
         jump: Independence kernel; its `num_steps` jumps are made in one block.
-        num_local: Local steps before each block of jumps, at least 1.
+        num_local: Most local steps before each block of jumps, at least 1.
     """
 
     def __init__(self, local: Any, jump: Independence, *, num_local: int) -> None:
         self.local = local
         self.jump = jump
         self.num_local = num_local
-        self.kernel_ids = np.array([LOCAL] * num_local + [JUMP] * jump.num_steps)
 
     @property
     def num_draws(self) -> int:
-        """Draws recorded by one sweep, `S`."""
-        return len(self.kernel_ids)
+        """Most draws recorded by one sweep, `S`."""
+        return self.num_local + self.jump.num_steps
+
+    def kernel_ids(self, num_local: int | None = None) -> np.ndarray:
+        """Return which kernel makes each draw of a sweep with `num_local` steps."""
+        count = self.num_local if num_local is None else num_local
+        return np.array([LOCAL] * count + [JUMP] * self.jump.num_steps)
 
     def step(
-        self, position: Array, log_prob: Array, *, seed: Seed, stepper: Any
+        self,
+        position: Array,
+        log_prob: Array,
+        *,
+        seed: Seed,
+        stepper: Any,
+        num_local: Any = None,
     ) -> tuple[Array, Array, SweepRecord, Tally]:
         """Run one sweep from `position` `[num_chains, D]`.
 
+        Args:
+            position: Where the chains are.
+            log_prob: Their log-densities `[num_chains]`.
+            seed: Of the sweep.
+            stepper: Takes the steps, compiled or on the host.
+            num_local: Local steps, an integer tensor in compiled code; all if None.
+
         Returns:
-            The last position and log-density, the record of the sweep, and its tally.
+            The last position and log-density, the record of the sweep (in compiled
+            code the rows of local steps not taken are zero), and its tally.
         """
         local_seed, jump_seed = split(seed, n=2)
         state = stepper.init(self.local, position, log_prob)
         begun = start_tally(self.local, state)
         state, local = stepper.repeat(
-            self.local, state, num_steps=self.num_local, seed=local_seed
+            self.local,
+            state,
+            num_steps=self.num_local if num_local is None else num_local,
+            seed=local_seed,
+            capacity=self.num_local,
         )
         state = stepper.init(self.jump, state.position, state.log_prob)
         state, info = stepper(self.jump, state, seed=jump_seed)
@@ -84,3 +106,17 @@ class Sweep:
             proposal_log_weight=path.proposal_log_weight,
         )
         return state.position, state.log_prob, record, tally
+
+
+def only_taken(record: SweepRecord, *, num_local: int, most: int) -> SweepRecord:
+    """Drop the rows of local steps not taken from a record `[sweeps, S, ...]`."""
+    if num_local == most:
+        return record
+    jumps = np.arange(most, record.position.shape[1])
+    kept = np.concatenate([np.arange(num_local), jumps])
+    return record._replace(
+        position=record.position[:, kept],
+        log_prob=record.log_prob[:, kept],
+        is_accepted=record.is_accepted[:, kept],
+        local_acceptance=record.local_acceptance[:, :num_local],
+    )

@@ -5,6 +5,7 @@ Everything adapts here and nothing after: the draws are kept apart and marked.
 
 __all__ = ["acceptance_by_kernel", "adapt_step_size", "collect", "freeze", "warm_up"]
 
+import logging
 import time
 from dataclasses import replace
 
@@ -12,13 +13,19 @@ import numpy as np
 
 from flowmc.core.records import WindowRecord
 from flowmc.core.seeds import fold_in
+from flowmc.sampling.conclusion import conclude, scout_window
 from flowmc.sampling.engine import Engine
 from flowmc.sampling.local_kernels import first_step_size, tuned_part
-from flowmc.sampling.state import DrawChunk, RunState
+from flowmc.sampling.pilot import measure
+from flowmc.sampling.settings import Schedule
+from flowmc.sampling.state import DrawChunk, RunState, join_chunks
 from flowmc.sampling.sweep import JUMP, LOCAL, Sweep, SweepRecord
 
 KERNEL_NAMES = ("local", "jump")
 STEP_LIMITS = (1e-3, 20.0)
+POOR_ACCEPTANCE, POOR_SHAPE = 0.3, 0.7  # of jumps, and of the tail of their weights
+LEAST_PROGRESS = 0.03  # in acceptance, by which one more window is earned
+_logger = logging.getLogger(__name__)
 
 
 def adapt_step_size(
@@ -52,7 +59,7 @@ def collect(record: SweepRecord, sweep: Sweep, *, window: int) -> DrawChunk:
         position=record.position.reshape(rows, num_chains, size),
         log_prob=record.log_prob.reshape(rows, num_chains),
         is_accepted=record.is_accepted.reshape(rows, num_chains),
-        kernel=np.tile(sweep.kernel_ids, num_sweeps),
+        kernel=np.tile(sweep.kernel_ids(num_draws - sweep.jump.num_steps), num_sweeps),
         window=np.full(rows, window),
         proposal=record.proposal.reshape(-1, size),
         proposal_log_weight=log_weight,
@@ -81,13 +88,14 @@ def warm_up(engine: Engine, state: RunState) -> RunState:
     Returns:
         The next state; after the last window it is frozen.
     """
-    planned = engine.schedule.windows[state.window]
+    windows = engine.schedule.windows
+    planned = windows[min(state.window, len(windows) - 1)]
     count = min(engine.schedule.adapt_every, planned - state.unit)
     seed = fold_in(engine.seed, "warmup", state.window)
     block, state = engine.run_block(state, count=count, seed=seed)
     if block.error is not None:
         raise block.error
-    engine.remember(block)
+    engine.remember(block, window=state.window)
     sweep = engine.block()[0]
     chunk = collect(block.record, sweep, window=len(state.history))
     num_adapted = state.scalars["num_adapted"]
@@ -106,7 +114,11 @@ def warm_up(engine: Engine, state: RunState) -> RunState:
         position=block.position,
         log_prob=block.log_prob,
         warmup=(*state.warmup, chunk),
-        scalars={"step_size": step_size, "num_adapted": num_adapted + 1},
+        scalars={
+            **state.scalars,
+            "step_size": step_size,
+            "num_adapted": num_adapted + 1,
+        },
         learned=engine.learner.to_arrays(),
     )
     return state if state.unit < planned else _finish_window(engine, state)
@@ -118,8 +130,10 @@ def freeze(state: RunState) -> RunState:
 
 
 def _finish_window(engine: Engine, state: RunState) -> RunState:
-    """Refit on the reservoir and record the window."""
+    """Measure, refit on the reservoir, choose the shares, and record the window."""
     started, index = time.perf_counter(), len(state.history)
+    before = state.pilot.get("jump_acceptance", np.nan)
+    state = _measured(engine, state, index)
     ruled, kernel = engine.learner.model.name, engine.local_kernel
     training, notes = engine.learner.refit(
         window=state.window, progress=engine.progress
@@ -128,13 +142,13 @@ def _finish_window(engine: Engine, state: RunState) -> RunState:
     if engine.local_kernel != kernel:  # its step size means something else
         notes.append(f"{engine.local_kernel} begins with its first step size")
         first = first_step_size(engine.local_kernel, engine.space.event_size)
-        scalars = {"step_size": first, "num_adapted": 0}
+        scalars = {**scalars, "step_size": first, "num_adapted": 0}
     record = WindowRecord(
         name=f"warmup {state.window + 1}",
         model=ruled,
         num_steps=sum(int(np.sum(c.window == index)) for c in state.warmup),
         acceptance=acceptance_by_kernel(state.warmup, index),
-        settings={"step_size": state.scalars["step_size"]},
+        settings={name: state.scalars[name] for name in ("step_size", "num_local")},
         notes=tuple(notes),
         training=training,
     )
@@ -146,4 +160,44 @@ def _finish_window(engine: Engine, state: RunState) -> RunState:
         window=state.window + 1,
         unit=0,
     ).spend("train", time.perf_counter() - started)
-    return freeze(state) if state.window == len(engine.schedule.windows) else state
+    if _is_over(engine.schedule, state, before=before):
+        state = freeze(conclude(engine, state))
+    return state
+
+
+def _is_over(schedule: Schedule, state: RunState, *, before: float) -> bool:
+    """Whether warm-up ends with this window.
+
+    Args:
+        schedule: The run's settings.
+        state: With the window's figures.
+        before: Acceptance of jumps in the window before, NaN in the first.
+    """
+    acceptance, shape = state.pilot["jump_acceptance"], state.pilot["pareto_k"]
+    planned = len(schedule.windows)
+    if state.window <= scout_window(schedule):
+        return False
+    if acceptance >= schedule.enough_acceptance:
+        return True
+    if state.window < planned:
+        return False
+    is_poor = acceptance < POOR_ACCEPTANCE or shape > POOR_SHAPE
+    is_better = acceptance > before + LEAST_PROGRESS
+    may_go_on = state.window < planned + schedule.extra_windows
+    return not (may_go_on and (is_poor or is_better))
+
+
+def _measured(engine: Engine, state: RunState, index: int) -> RunState:
+    """Return the state with the window's figures and the share they lead to."""
+    chunks = [chunk for chunk in state.warmup if chunk.window[0] == index]
+    schedule = engine.schedule
+    pilot = measure(
+        join_chunks(tuple(chunks)),
+        num_jumps=schedule.num_jumps,
+        most_local=engine.block()[0].num_local,
+        local_cost=engine.local_cost(state),
+    )
+    if not state.pilot:
+        _logger.info("pilot: %s", pilot.sentence())
+    scalars = {**state.scalars, "num_local": pilot.num_local}
+    return replace(state, pilot=pilot.to_json(), scalars=scalars)

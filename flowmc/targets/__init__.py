@@ -5,9 +5,11 @@ __all__ = [
     "Target",
     "correlated_gaussian",
     "eggbox",
+    "free_field_covariance",
     "funnel",
     "ill_conditioned_gaussian",
     "noisy_ring",
+    "phi_four_chain",
     "rosenbrock",
     "skewed_gaussian",
     "student_t",
@@ -24,6 +26,7 @@ from flowmc.targets.known_elliptical import (
 )
 from flowmc.targets.known_gaussians import ill_conditioned_gaussian
 from flowmc.targets.known_hard import eggbox, funnel
+from flowmc.targets.known_lattice import free_field_covariance, phi_four_chain
 from flowmc.targets.known_manifold import noisy_ring, swiss_roll
 from flowmc.targets.known_rosenbrock import rosenbrock
 from flowmc.targets.target import Target

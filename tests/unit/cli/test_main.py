@@ -139,7 +139,11 @@ def test_inspecting_commands(posterior, bad_posterior, tmp_path, capsys):
         result.save(folder / "posterior.h5")
     assert main(["diagnose", str(good)]) == 0
     assert main(["diagnose", str(bad)]) == 3
-    assert "R-hat must be below" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "R-hat must be below" in out
+    assert "- Acceptance of independence is 60.0 %." in out
+    assert main(["summary", str(good)]) == 0
+    assert "ESS per second" in capsys.readouterr().out
     assert main(["export", str(good), "--to", "csv"]) == 0
     assert capsys.readouterr().out == f"{good / 'posterior.csv'}\n"
 

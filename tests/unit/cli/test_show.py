@@ -10,11 +10,13 @@ from rich.console import Console
 
 from flowmc.cli.json_result import result_document, write_json
 from flowmc.cli.show import (
-    show_diagnostics,
+    show_findings,
     show_result,
+    show_run,
     show_summary,
     show_verdict,
 )
+from flowmc.results.diagnosis import findings
 
 
 def text(show, value, *, width=140):
@@ -32,10 +34,11 @@ def test_result_says_everything(posterior, capsys):
         "R-hat",
         "ln Z = -12.5000 +- 0.0100",
         "by bridge: -12.5100 +- 0.0200",
-        "likelihood calls",
+        "log-density evaluations",
         "1,200",
-        "gradient calls",
+        "gradient evaluations",
         "seconds, train",
+        "ESS per second",
         "Verdict: good.",
         "Results in results/one: posterior.h5",
     ):
@@ -60,12 +63,25 @@ def test_bad_verdict_lists_reasons(bad_posterior):
     assert "- R-hat must be below 1.01; it is 1.2." in out
 
 
-def test_diagnostics_name_the_worst_parameter(posterior):
+def test_findings_name_the_worst_parameter(posterior):
     diagnostics = replace(posterior.diagnostics, r_hat=np.array([1.001, np.nan]))
-    out = text(show_diagnostics, diagnostics)
-    assert "nan (spin)" in out
-    assert "acceptance, independence" in out
+    out = text(show_findings, findings(diagnostics))
+    assert "R-hat is nan at worst (spin)" in out
+    assert "Acceptance of independence is 60.0 %" in out
     assert "Groups agree." in out
+
+
+def test_settings_and_their_reasons_are_shown(posterior):
+    reasons = {"model": "maf: it beats the [affine] map by 0.8 nats"}
+    config = {"pilot": {"acceptance": 0.25, "reasons": reasons}, "reproducible": False}
+    out = text(show_run, replace(posterior, config=config))
+    assert "it beats the [affine] map by 0.8 nats" in out
+    assert "0.25" in out
+    assert "Not reproducible" in out
+    assert "ESS per 1000 evaluations" in out
+    plain = text(show_run, posterior)
+    assert "why" not in plain
+    assert "Not reproducible" not in plain
 
 
 def test_json_is_strict_and_complete(posterior, capsys):
@@ -79,5 +95,9 @@ def test_json_is_strict_and_complete(posterior, capsys):
     assert read["summary"]["mass"]["mean"] == posterior.summary().rows[0][1]
     assert read["log_evidence"] == -12.5
     assert read["cost"]["log_prob_calls"] == 1200
+    assert read["cost"]["ess_per_second"] == read["cost"]["ess"] / 4.5
+    assert read["modes"] == {"notes": ["Groups agree."]}
+    assert read["reproducible"] is True
+    assert read["bad_values"] == []
     assert read["verdict"]["ok"] is True
     assert read["files"] == ["a"]

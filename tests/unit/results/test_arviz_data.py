@@ -48,6 +48,47 @@ def test_arviz_agrees_with_our_summary(posterior):
     assert float(az.rhat(chains)) == pytest.approx(posterior.diagnostics.r_hat[0])
 
 
+def test_phases_and_kernels_are_marked():
+    posterior = make_posterior(
+        stats={"kernel": np.arange(300) % 2}, config={"kernel_names": ["local", "jump"]}
+    )
+    stats = posterior.to_arviz()["sample_stats"]
+    assert np.all(stats["phase"].values == 1)
+    assert stats["phase"].attrs["flag_meanings"] == "warmup production"
+    assert stats["kernel"].attrs["flag_meanings"] == "local jump"
+    assert stats["kernel"].attrs["flag_values"].tolist() == [0, 1]
+
+
+def test_scores_of_the_proposal_are_exported():
+    log_q = np.arange(2400.0).reshape(300, 8)
+    posterior = make_posterior(stats={"log_q": log_q, "log_weight": -log_q})
+    stats = posterior.to_arviz()["sample_stats"]
+    assert np.array_equal(stats["log_weight"].values, -log_q.T)
+
+
+def test_warm_up_only_on_request(posterior, tmp_path):
+    assert "warmup_posterior" not in _groups(posterior.to_arviz())
+    data = posterior.to_arviz(warmup=True)
+    group, stats = data["warmup_posterior"], data["warmup_sample_stats"]
+    assert set(group.data_vars) == {"logk1", "logk2", "jit"}
+    assert np.array_equal(group["jit"].values, posterior.warmup.theta[:, :, 2].T)
+    assert np.array_equal(stats["window"].values[5], posterior.warmup.window)
+    assert np.array_equal(stats["lp"].values, posterior.warmup.log_prob.T)
+    assert np.all(stats["phase"].values == 0)
+    data.to_netcdf(str(tmp_path / "w.nc"), engine="h5netcdf")
+    with xarray.open_dataset(
+        tmp_path / "w.nc", group="warmup_sample_stats", engine="h5netcdf"
+    ) as found:
+        assert found["phase"].attrs["flag_meanings"] == "warmup production"
+    bare = make_posterior(warmup=None).to_arviz(warmup=True)
+    assert "warmup_posterior" not in _groups(bare)
+
+
+def _groups(data):
+    found = data.groups() if callable(data.groups) else data.groups
+    return {name.strip("/") for name in found}
+
+
 def test_netcdf_round_trip(posterior, tmp_path):
     path = tmp_path / "posterior ü.nc"
     save_arviz(posterior, path)

@@ -1,6 +1,7 @@
 """The report: complete, self-contained, escaped."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -78,6 +79,34 @@ def test_the_verdict_comes_first_and_all_parts_follow(written):
         "Groups agree.",
         "sample.num_draws = 300",
         "sample.bounds = [-inf]",
+    ):
+        assert words in text
+
+
+def test_settings_bad_values_and_modes_are_reported(tmp_path):
+    posterior = make_posterior(
+        config={
+            "pilot": {"acceptance": 0.25, "reasons": {"model": "maf: it is better"}},
+            "reproducible": False,
+        }
+    )
+    diagnostics = replace(
+        posterior.diagnostics,
+        num_bad_values=2,
+        bad_values=({"logk1": 0.125, "logk2": -7.5, "jit": 3.0},),
+        mode_report={"num_modes": 2, "mode_weights": [0.7, 0.3], "transitions": 900},
+    )
+    replace(posterior, diagnostics=diagnostics).report(tmp_path / "r.html")
+    text = " ".join(read(tmp_path / "r.html").words)
+    for words in (
+        "Settings and why",
+        "it is better",
+        "Not reproducible",
+        "modes among the draws",
+        "0.7, 0.3",
+        "0.125",
+        "ESS per second",
+        "R-hat of superchains",
     ):
         assert words in text
 

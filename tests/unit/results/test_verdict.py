@@ -93,6 +93,8 @@ def test_heavy_weights_matter_only_where_they_are_quoted():
     found = diagnose(weighted_log_weight=log_weight)
     assert judge(found).ok
     assert judge(found, evidence={"bridge": (1.0, 0.1)}).ok
+    both = {"importance": (1.0, 0.1), "bridge": (1.1, 0.1)}
+    assert judge(found, evidence=both).ok
     reason = only_reason(judge(found, evidence={"importance": (1.0, 0.1)}))
     assert "must be at most 0.7" in reason
 
@@ -106,9 +108,28 @@ def test_evidences_must_agree_and_be_finite():
     assert not judge(diagnose(), evidence={"bridge": (0.0, float("inf"))}).ok
 
 
+def test_tiny_errors_do_not_make_evidences_differ():
+    pairs = {"importance": (0.0, 0.0001), "bridge": (0.009, 0.0001)}
+    assert judge(diagnose(), evidence=pairs).ok
+    assert not judge(diagnose(), evidence={**pairs, "bridge": (0.011, 1e-4)}).ok
+
+
+def test_heavy_weights_are_not_compared_where_two_others_are():
+    log_weight = 1.2 * np.random.default_rng(5).exponential(size=5000)
+    found = diagnose(weighted_log_weight=log_weight)
+    pairs = {"importance": (0.5, 0.01), "bridge": (0.0, 0.01), "harmonic": (0.01, 0.02)}
+    assert judge(found, evidence=pairs).ok
+    assert not judge(diagnose(), evidence=pairs).ok
+    assert not judge(found, evidence={**pairs, "bridge": (0.9, 0.01)}).ok
+    pairs.pop("harmonic")
+    assert not judge(found, evidence=pairs).ok
+
+
 def test_reasons_from_above_and_interruption():
     note = "Modes outside the starting region were not looked for."
     verdict = judge(diagnose(), extra_reasons=(note, note), interrupted=True)
     assert len(verdict.reasons) == 2
     assert "interrupted" in verdict.reasons[0]
     assert verdict.reasons[1] == note
+    assert verdict.given == verdict.reasons
+    assert judge(diagnose()).given == []

@@ -10,25 +10,28 @@ from flowmc.core.seeds import root_seed
 from flowmc.sampling.adaptive import run_adaptive
 from flowmc.sampling.budget import Budget
 from flowmc.sampling.engine import Engine
+from flowmc.sampling.local_kernels import choose_local
 from flowmc.sampling.sample import sample
 from flowmc.sampling.settings import AnnealSettings, Schedule, TrainSettings
 from flowmc.sampling.space import Space
 from flowmc.targets import skewed_gaussian
 
 TARGET = skewed_gaussian()
+BOUNDS = [(-10.0, 20.0)] * 2  # none of the target's mass is outside
 NUM_CHAINS, NUM_DRAWS = 32, 60
 SCHEDULE = Schedule(
-    windows=(18, 18),
+    windows=(12, 24, 24),
     num_local=1,
     num_jumps=2,
-    adapt_every=3,
-    anneal=AnnealSettings(particles_per_chain=8, num_steps=2),
+    adapt_every=6,
+    enough_acceptance=1.0,
+    anneal=AnnealSettings(particles_per_chain=8, train_steps=100),
     train=TrainSettings(
-        max_steps=200,
+        max_steps=300,
         learning_rate=1e-2,
-        batch_size=64,
+        batch_size=128,
         patience=200,
-        capacity=1024,
+        capacity=4096,
         min_draws_per_parameter=50,
     ),
 )
@@ -38,7 +41,7 @@ BARE = Schedule(windows=(2,), num_local=1, num_jumps=1)
 
 def small_model() -> Any:
     """Return a network that compiles fast; a run trains it in place."""
-    return models.make("maf", event_size=2, num_layers=2, hidden_units=[8])
+    return models.make("maf", event_size=2, num_layers=2, hidden_units=[16])
 
 
 def run(backend: str, **options: Any) -> Any:
@@ -51,7 +54,7 @@ def run(backend: str, **options: Any) -> Any:
         "seed": 5,
         **options,
     }
-    return sample(TARGET.target(backend), **settings)
+    return sample(TARGET.target(backend, bounds=BOUNDS), **settings)
 
 
 def run_bare(target: Any, **options: Any) -> Any:
@@ -73,14 +76,14 @@ def make_engine(backend: str, **options: Any) -> Engine:
     """Return the machinery of `run`, to be used again and again."""
     settings: dict[str, Any] = {
         "model": small_model(),
-        "kernel": "random_walk",
+        "kernel": choose_local("auto", TARGET.target(backend)),
         "schedule": SCHEDULE,
         "num_chains": NUM_CHAINS,
         "seed": root_seed(5),
         "progress": NullProgress(),
         **options,
     }
-    return Engine(Space(TARGET.target(backend)), **settings)
+    return Engine(Space(TARGET.target(backend, bounds=BOUNDS)), **settings)
 
 
 class Recorder:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from flowmc.sampling.evidence import importance_evidence
+from flowmc import models
+from flowmc.sampling.evidence import collect_evidence, importance_evidence
 
 
 def log_weights(n, *, width=1.5, log_evidence=-7.0, seed=0):
@@ -66,3 +67,63 @@ def test_equal_weights_leave_no_error():
 @pytest.mark.parametrize("log_weight", [[], [0.0], [-np.inf, -np.inf]])
 def test_nothing_to_estimate_from(log_weight):
     assert importance_evidence(np.array(log_weight)) is None
+
+
+@pytest.fixture(scope="module")
+def gathered():
+    """A run's leavings: draws, proposals by chain, the frozen proposal."""
+    model = models.make("gaussian", event_size=3)
+    proposal = models.defensive(model)
+    x, log_q = (t.numpy() for t in proposal.sample_and_log_prob(1600, seed=1))
+    draws = np.random.default_rng(0).normal(size=(200, 16, 3))
+    return {
+        "x": draws,
+        "log_prob": stats.norm.logpdf(draws).sum(axis=-1) - 7.0,
+        "proposal_x": x,
+        "proposal_log_weight": stats.norm.logpdf(x).sum(axis=-1) - 7.0 - log_q,
+        "proposal": proposal,
+        "model": model,
+    }
+
+
+def collected(gathered, **changes):
+    given = {**gathered, **changes}
+    return collect_evidence(given.pop("x"), given.pop("log_prob"), **given)
+
+
+def test_all_three_are_collected(gathered):
+    found, log_q = collected(gathered)
+    assert list(found) == ["importance", "bridge", "harmonic"]
+    for value, error in found.values():
+        assert 0.0 < error < 0.05
+        assert abs(value + 7.0) < 4.0 * error
+    expected = gathered["proposal"].log_prob(gathered["x"]).numpy()
+    np.testing.assert_allclose(log_q, expected, rtol=1e-12)
+
+
+def test_models_are_evaluated_at_so_many_draws_only(gathered):
+    found, log_q = collected(gathered, max_draws=1000)
+    assert log_q is None
+    assert abs(found["bridge"][0] + 7.0) < 4.0 * found["bridge"][1]
+    assert found["harmonic"][1] > collected(gathered)[0]["harmonic"][1]
+
+
+def test_without_a_density_there_is_no_bridge(gathered):
+    found, log_q = collected(gathered, proposal=None, model=object())
+    assert list(found) == ["importance", "harmonic"]
+    assert log_q is None
+
+
+def test_a_cut_is_known_from_the_proposals(gathered):
+    """The half space: without the zero weights the harmonic mean is off by 15 %."""
+    cut = gathered["proposal_x"][:, 0] < 0.0
+    found, _ = collected(
+        gathered,
+        x=gathered["x"] * np.where(gathered["x"][..., :1] < 0, [-1, 1, 1], 1),
+        proposal_log_weight=np.where(cut, -np.inf, gathered["proposal_log_weight"]),
+    )
+    for value, error in found.values():
+        assert abs(value + 7.0 + np.log(2.0)) < 4.0 * error
+    weights = np.where(cut, -np.inf, gathered["proposal_log_weight"])
+    without_q, _ = collected(gathered, proposal=None, proposal_log_weight=weights)
+    assert list(without_q) == ["importance"]

@@ -1,0 +1,74 @@
+"""What the search for further modes says against the draws.
+
+The sampler leaves a report of plain values.  Keys known here:
+
+    search             str: how modes outside the start were looked for
+    scout_particles    int: size of the second, annealed group
+    scout_evaluations  int: what it cost
+    unseen_by_main     share of the second group's draws that have a negligible density
+                       under the first group's flow
+    unseen_by_scout    the reverse
+    adopted            bool: the second group's modes went into the proposals
+    alarm              str: the sampler's reason, where it did not help
+    num_modes, mode_weights, transitions    of the draws (`modes.find_modes`)
+    notes              str or list of str
+"""
+
+__all__ = ["MIN_TRANSITIONS", "mode_reasons", "mode_rows"]
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+MIN_TRANSITIONS = 20
+_TITLES = {
+    "search": "search for further modes",
+    "scout_particles": "particles of the search",
+    "scout_evaluations": "evaluations of the search",
+    "unseen_by_main": "share of its draws that the sampler's flow missed",
+    "unseen_by_scout": "share of the sampler's draws that it missed",
+    "adopted": "its modes taken into the proposals",
+    "num_modes": "modes among the draws",
+    "mode_weights": "weights of the modes",
+    "transitions": "transitions between modes",
+}
+_SHARES = {"unseen_by_main", "unseen_by_scout"}
+_LISTED_WEIGHTS = 8
+
+
+def mode_reasons(report: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the reasons in a mode report, one sentence or two each."""
+    if alarm := report.get("alarm"):
+        yield str(alarm)
+    num_modes, transitions = report.get("num_modes"), report.get("transitions")
+    if num_modes is None or transitions is None:
+        return
+    if num_modes > 1 and transitions < MIN_TRANSITIONS:
+        yield (
+            f"At least {MIN_TRANSITIONS} transitions between modes must be seen where "
+            f"there are several; got {transitions} between {num_modes} modes: their "
+            "weights are not determined. Draw longer, or warm up longer, so that the "
+            "flow learns all of them."
+        )
+
+
+def mode_rows(report: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return a mode report as pairs of title and text, known keys first."""
+    known = [key for key in _TITLES if key in report]
+    rest = [key for key in report if key not in _TITLES and key != "alarm"]
+    return [
+        (_TITLES.get(key, key.replace("_", " ")), _text(key, report[key]))
+        for key in (*known, *rest)
+    ]
+
+
+def _text(key: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if key in _SHARES:
+        return f"{100.0 * float(value):.2g} %"
+    if key == "mode_weights":
+        more = " ..." if len(value) > _LISTED_WEIGHTS else ""
+        return ", ".join(f"{w:.3g}" for w in value[:_LISTED_WEIGHTS]) + more
+    if isinstance(value, list | tuple):
+        return " ".join(map(str, value))
+    return f"{value:,}" if isinstance(value, int) else f"{value}"

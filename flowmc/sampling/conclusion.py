@@ -1,0 +1,89 @@
+"""The end of warm-up: the groups compared once more, and the last proposal made.
+
+Whatever one group had seen and the other had not must now be seen by the map that
+proposes; where a mixture of both groups' flows does so better than one flow trained on
+all draws, the mixture is what proposes in production.
+"""
+
+__all__ = ["conclude", "scout_window"]
+
+from dataclasses import replace
+
+import numpy as np
+
+from flowmc.core.records import WindowRecord
+from flowmc.sampling.engine import Engine
+from flowmc.sampling.groups import UNSEEN_LIMIT, mixture_weights, unseen_share
+from flowmc.sampling.latent import is_latent
+from flowmc.sampling.learner import part_of
+from flowmc.sampling.settings import Schedule
+from flowmc.sampling.state import RunState
+
+MIN_GAIN = 0.02  # nats for which a second flow is worth its time
+MOST_JUDGED = 2048
+
+
+def scout_window(schedule: Schedule) -> int:
+    """Return the number of the window before which the second group is sent."""
+    return max(0, len(schedule.windows) - 2)
+
+
+def conclude(engine: Engine, state: RunState) -> RunState:
+    """Look at the second group's draws again; raise the alarm if they are unseen."""
+    if "draws" not in state.scout:
+        return state
+    learner, found = engine.learner, state.scout["draws"][:MOST_JUDGED]
+    own = learner.replay.draws
+    is_density = not is_latent(learner.model)
+    notes = []
+    if state.modes["adopted"] and is_density and learner.rules == "network":
+        note = _mix(engine, state, np.concatenate([own[:MOST_JUDGED], found]))
+        notes += [note] if note else []
+    model = learner.affine if not is_density else learner.model
+    if learner.rules == "mixture":
+        model = learner.proposals["mixture"].model
+    modes = {
+        **state.modes,
+        "unseen_at_the_end": unseen_share(model, own=own, other=found),
+    }
+    if state.modes["scout_inverse_temperature"] < 1.0:
+        pass  # what it saw was another density
+    elif modes["unseen_at_the_end"] > UNSEEN_LIMIT:
+        modes["alarm"] = (
+            "Every group of chains must see what the others found; "
+            f"{modes['unseen_at_the_end']:.1%} of the draws of a second, independent "
+            "group have practically no density under the proposal. A mode may be "
+            "missing: leave `initial` out, warm up longer, or use more chains."
+        )
+    record = WindowRecord(
+        name="groups compared",
+        model=learner.model.name,
+        num_steps=0,
+        settings={"unseen": modes["unseen_at_the_end"]},
+        notes=tuple(notes),
+    )
+    return replace(
+        state,
+        modes=modes,
+        learned=learner.to_arrays(),
+        history=(*state.history, record),
+    )
+
+
+def _mix(engine: Engine, state: RunState, draws: np.ndarray) -> str:
+    """Propose from both groups' flows if that is better than from one."""
+    learner = engine.learner
+    second = part_of(state.scout, "learner")
+    if int(second["flags"][0]) == 0:
+        return ""
+    learner.mix_with(part_of(second, "network"), weights=(0.5, 0.5))
+    weights, gain = mixture_weights([learner.network, learner.second], draws)
+    if gain < MIN_GAIN:
+        learner.unmix()
+        return f"a mixture with the second group's flow would gain {gain:.3f} nats: not used"
+    learner.mix_with(part_of(second, "network"), weights=weights)
+    learner.fit_affine()
+    return (
+        f"production proposes from a mixture of both groups' flows, {weights[0]:.0%} and "
+        f"{weights[1]:.0%}, which gains {gain:.2f} nats over one"
+    )

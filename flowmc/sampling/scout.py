@@ -1,0 +1,156 @@
+"""The second group: a cheap annealing of its own, with maps of its own.
+
+Half-way through warm-up a few particles are carried from the reference to the target
+once more, by other random numbers, and learn on the way without knowing the chains.
+Then each group's map is asked about the other's draws.  What the chains had missed is
+taken over: into their reservoir, and by half of the chains.
+"""
+
+__all__ = ["ScoutPhase"]
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from flowmc.core.records import WindowRecord
+from flowmc.core.seeds import fold_in, generator
+from flowmc.sampling.annealing import Annealer, Particles
+from flowmc.sampling.engine import NEWER_COUNT, Engine, spend
+from flowmc.sampling.groups import UNSEEN_LIMIT, unseen_share
+from flowmc.sampling.latent import is_latent
+from flowmc.sampling.learner import part_of
+from flowmc.sampling.state import RunState
+
+
+class ScoutPhase:
+    """Carries the second group one temperature a call, then compares.
+
+    Args:
+        engine: The run's machinery; its learner is lent to the second group.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._annealer = Annealer(
+            engine, num_particles=engine.num_chains, seed=fold_in(engine.seed, "scout")
+        )
+
+    def advance(self, state: RunState, *, is_last: bool = False) -> RunState:
+        """Do one unit of work; the last one returns to the warm-up.
+
+        Args:
+            state: The run so far.
+            is_last: End with this unit, wherever the second group is.
+        """
+        engine = self._engine
+        started, compiled = time.perf_counter(), engine.compile_seconds
+        stored = state.scout
+        engine.learner.from_arrays(part_of(stored, "learner") or engine.blank)
+        if not stored:
+            particles = self._annealer.start()
+        else:
+            self._annealer.ladder.from_arrays(part_of(stored, "ladder"))
+            particles = self._annealer.advance(_particles(stored), level=state.unit)
+        state = replace(
+            state, unit=state.unit + 1, scout=self._stored(particles, engine.learner)
+        )
+        is_last |= state.unit > engine.schedule.anneal.max_levels
+        if particles.inverse_temperature >= 1.0 or is_last:
+            state = self._compare(state, particles)
+        else:
+            engine.learner.from_arrays(state.learned)
+        return spend(state, started, engine.compile_seconds - compiled)
+
+    def _stored(self, particles: Particles, learner: Any) -> dict[str, np.ndarray]:
+        scalars = [
+            particles.inverse_temperature,
+            particles.step_size,
+            particles.log_evidence,
+            *(particles.acceptance[name] for name in ("local", "jump")),
+        ]
+        parts = {"learner": learner.to_arrays(), "ladder": self._ladder()}
+        flat = {f"{k}/{n}": a for k, arrays in parts.items() for n, a in arrays.items()}
+        own = {"x": particles.x, "log_prob": particles.log_prob}
+        return {**own, "scalars": np.array(scalars), **flat}
+
+    def _ladder(self) -> dict[str, np.ndarray]:
+        return self._annealer.ladder.to_arrays()
+
+    def _compare(self, state: RunState, particles: Particles) -> RunState:
+        """Ask each group's map about the other's draws; take over what was missed."""
+        engine, b = self._engine, particles.inverse_temperature
+        random = generator(fold_in(engine.seed, "scout draws"))
+        count = min(len(self._annealer.ladder), 2048)
+        x, log_prob, _ = self._annealer.ladder.resample(b, count, random=random)
+        second, name = _density(engine.learner), engine.learner.model.name
+        main_draws = state.learned["replay/x"]
+        unseen_by_scout = unseen_share(second, own=x, other=main_draws)
+        engine.learner.from_arrays(state.learned)
+        unseen = unseen_share(_density(engine.learner), own=main_draws, other=x)
+        reached = b >= 1.0
+        adopted = reached and unseen > UNSEEN_LIMIT
+        modes = {
+            "scout_particles": len(particles.x),
+            "scout_temperatures": state.unit - 1,
+            "scout_inverse_temperature": float(b),
+            "unseen_by_main": unseen,
+            "unseen_by_scout": unseen_by_scout,
+            "adopted": adopted,
+        }
+        record = WindowRecord(
+            name="second group",
+            model=name,
+            num_steps=state.unit - 1,
+            acceptance=particles.acceptance,
+            settings={k: v for k, v in modes.items() if isinstance(v, float)},
+            notes=(_told(modes, reached=reached),),
+        )
+        scout = {**state.scout, "draws": x, "draws_log_prob": log_prob}
+        kept = {k: a for k, a in scout.items() if not k.startswith("ladder/")}
+        state = replace(
+            state,
+            phase="warmup",
+            unit=0,
+            scout=kept,
+            modes=modes,
+            history=(*state.history, record),
+        )
+        return self._adopt(state, x, log_prob) if adopted else state
+
+    def _adopt(self, state: RunState, x, log_prob) -> RunState:
+        """Give the second group's draws to the chains and to their reservoir."""
+        engine, learner = self._engine, self._engine.learner
+        weights = np.full(len(x), NEWER_COUNT ** (1 + state.window))
+        learner.replay.add(x, log_prob=log_prob, weights=weights)
+        random = generator(fold_in(engine.seed, "adopt"))
+        usable = np.flatnonzero(np.isfinite(log_prob))
+        chains = random.permutation(engine.num_chains)[: engine.num_chains // 2]
+        rows = random.choice(usable, size=len(chains))
+        position, values = state.position.copy(), state.log_prob.copy()
+        position[chains], values[chains] = x[rows], log_prob[rows]
+        learner.restart()
+        learner.refit(window=1000 + state.window, progress=engine.progress)
+        return replace(
+            state, position=position, log_prob=values, learned=learner.to_arrays()
+        )
+
+
+def _told(modes: Mapping[str, Any], *, reached: bool) -> str:
+    if not reached:
+        return "stopped before the target: no modes were looked for"
+    share = f"{modes['unseen_by_main']:.1%} of its draws were unseen by the chains' map"
+    return share + (": taken over" if modes["adopted"] else "")
+
+
+def _particles(stored: Mapping[str, np.ndarray]) -> Particles:
+    b, step_size, log_evidence, local, jump = map(float, stored["scalars"])
+    rates = {"local": local, "jump": jump}
+    return Particles(stored["x"], stored["log_prob"], b, step_size, log_evidence, rates)
+
+
+def _density(learner: Any) -> Any:
+    """Return the map in force if it has a density, else the affine one."""
+    return learner.affine if is_latent(learner.model) else learner.model

@@ -1,0 +1,61 @@
+"""What a mode report says against the draws, and how it reads."""
+
+import pytest
+
+from flowmc.results.diagnostics import compute_diagnostics
+from flowmc.results.mode_verdict import mode_reasons, mode_rows
+from flowmc.results.verdict import judge
+from tests.unit.results.builders import draws
+
+FULL = {
+    "notes": ["Groups agree.", "Twice."],
+    "search": "particles annealed from the prior",
+    "scout_particles": 2048,
+    "unseen_by_main": 0.0125,
+    "adopted": True,
+    "num_modes": 2,
+    "mode_weights": [0.6667, 0.3333],
+    "transitions": 41_000,
+    "log_ratio": float("-inf"),
+}
+
+
+def test_a_whole_report_is_no_reason():
+    assert list(mode_reasons(FULL)) == []
+    assert list(mode_reasons({})) == []
+    assert list(mode_reasons({**FULL, "num_modes": 1, "transitions": 0})) == []
+
+
+@pytest.mark.parametrize(
+    ("transitions", "is_bad"), [(0, True), (19, True), (20, False)]
+)
+def test_modes_need_transitions(transitions, is_bad):
+    reasons = list(mode_reasons({**FULL, "transitions": transitions}))
+    assert bool(reasons) == is_bad
+    if is_bad:
+        assert reasons[0].startswith("At least 20 transitions between modes")
+        assert f"got {transitions} between 2 modes" in reasons[0]
+        assert "not determined" in reasons[0]
+
+
+def test_the_alarm_is_passed_on_and_judged():
+    alarm = "Every mode must be seen by the flow; 3 % of the particles are not."
+    report = {**FULL, "alarm": alarm}
+    verdict = judge(compute_diagnostics(draws(), mode_report=report))
+    assert verdict.reasons == [alarm]
+    assert list(mode_reasons({**FULL, "alarm": ""})) == []
+
+
+def test_rows_read_well():
+    rows = dict(mode_rows({**FULL, "alarm": "not here"}))
+    assert next(iter(rows)) == "search for further modes"
+    assert rows["particles of the search"] == "2,048"
+    assert rows["share of its draws that the sampler's flow missed"] == "1.2 %"
+    assert rows["its modes taken into the proposals"] == "yes"
+    assert rows["weights of the modes"] == "0.667, 0.333"
+    assert rows["transitions between modes"] == "41,000"
+    assert rows["notes"] == "Groups agree. Twice."
+    assert rows["log ratio"] == "-inf"
+    assert "alarm" not in rows
+    many = dict(mode_rows({"mode_weights": [0.1] * 10}))
+    assert many["weights of the modes"].endswith("0.1 ...")
