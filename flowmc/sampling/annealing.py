@@ -17,16 +17,17 @@ from scipy.special import logsumexp
 
 from flowmc.core.errors import InitialPositionError
 from flowmc.core.seeds import fold_in, generator
-from flowmc.sampling.engine import Engine, Moves
+from flowmc.sampling.engine import Engine
 from flowmc.sampling.ladder import Ladder
-from flowmc.sampling.space import temper, untemper
+from flowmc.sampling.tempered import Moves, run_tempered
+from flowmc.sampling.tempering import temper, untemper
 from flowmc.sampling.warmup import adapt_step_size
 
 FIRST_DRAWS_PER_PARTICLE = 4
 ROWS_PER_SWEEP = 6  # states of each particle that enter the ladder
 POOR_JUMPS = 0.4  # acceptance below which the network is tried
 MIXED = 0.5  # correlation with the particles' first places that is low enough
-MOST_SWEEPS = 4  # at one temperature
+MOST_SWEEPS = 3  # at one temperature
 
 
 class Particles(NamedTuple):
@@ -99,7 +100,8 @@ class Annealer:
         begun, step_size = x, particles.step_size
         tempered = temper(log_prob, reference, b)
         for round_ in range(MOST_SWEEPS):
-            moves = self._engine.run_tempered(
+            moves = run_tempered(
+                self._engine,
                 x,
                 tempered,
                 inverse_temperature=b,

@@ -41,25 +41,21 @@ def assemble(
     chunk = join_chunks(state.draws)
     keep = min(num_draws, len(chunk.position)) if num_draws else len(chunk.position)
     theta, log_prob = _to_theta(space, chunk, keep)
-    weighted = _weighted(space, chunk)
     evidences, log_q = _evidence(engine, chunk)
-    stats: dict[str, Any] = {name: getattr(chunk, name)[:keep] for name in STATS}
-    if log_q is not None:
-        stats["log_q"] = log_q[:keep]
-        stats["log_weight"] = chunk.log_prob[:keep] - log_q[:keep]
+    stats = _stats(chunk, log_q, keep)
     diagnostics = compute_diagnostics(
         theta,
         log_prob,
         names=space.target.names,
-        weighted_log_weight=weighted.log_weight,
-        **{name: stats[name] for name in STATS},
+        weighted_log_weight=chunk.proposal_log_weight,
+        is_accepted=stats["is_accepted"],
+        kernel=stats["kernel"],
         kernel_names=KERNEL_NAMES,
         num_bad_values=state.num_bad_values,
         problems=_problems(engine, state, chunk),
         mode_report=_mode_report(space, state, theta, log_prob),
         bad_values=state.bad_values,
     )
-    state = state.spend("sample", time.perf_counter() - started)
     return Posterior(
         theta=theta,
         log_prob=log_prob,
@@ -68,7 +64,7 @@ def assemble(
         diagnostics=diagnostics,
         verdict=judge(diagnostics, evidence=evidences, extra_reasons=reasons),
         log_likelihood=_log_likelihood(space, theta, log_prob),
-        weighted=weighted,
+        weighted=_weighted(space, chunk),
         warmup=_warmup(space, state),
         derived=_derived(space, theta),
         stats=stats,
@@ -76,10 +72,19 @@ def assemble(
         evidence=evidences,
         config={**config, **_pilot(state)},
         history=state.history,
-        cost=_cost(space, state),
+        cost=_cost(space, state, since=started),
         saved_model=to_saved(engine.learner.model),
         rebuild_model=from_saved,
     )
+
+
+def _stats(chunk: DrawChunk, log_q: Any, keep: int) -> dict[str, np.ndarray]:
+    """Return what is known of each draw; its weight where the proposal scores it."""
+    stats = {name: getattr(chunk, name)[:keep] for name in STATS}
+    if log_q is not None:
+        stats["log_q"] = log_q[:keep]
+        stats["log_weight"] = chunk.log_prob[:keep] - log_q[:keep]
+    return stats
 
 
 def _problems(engine: Engine, state: RunState, chunk: DrawChunk) -> dict[str, int]:
@@ -99,7 +104,7 @@ def _evidence(engine: Engine, chunk: DrawChunk) -> tuple[dict[str, Any], Any]:
         chunk.log_prob,
         proposal_x=chunk.proposal,
         proposal_log_weight=chunk.proposal_log_weight,
-        proposal=None if is_latent(learner.model) else learner.proposals[learner.rules],
+        proposal=None if is_latent(learner.model) else learner.proposal,
         model=learner.model,
         max_draws=max(MOST_SCORED, SCORED_PER_PARAMETER // engine.space.event_size),
     )
@@ -120,8 +125,8 @@ def _pilot(state: RunState) -> dict[str, Any]:
     return {"pilot": dict(state.pilot)} if state.pilot else {}
 
 
-def _cost(space: Space, state: RunState) -> Cost:
-    seconds = dict(state.seconds)
+def _cost(space: Space, state: RunState, *, since: float) -> Cost:
+    seconds = dict(state.spend("sample", time.perf_counter() - since).seconds)
     seconds["total"] = sum(seconds.get(k, 0.0) for k in ("compile", "train", "sample"))
     return Cost(
         log_prob_calls=state.num_log_prob,

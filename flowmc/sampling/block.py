@@ -19,6 +19,7 @@ from flowmc.sampling.program import Program
 from flowmc.sampling.space import Space
 from flowmc.sampling.stepper import GraphStepper
 from flowmc.sampling.sweep import Sweep, SweepRecord, only_taken
+from flowmc.sampling.tempering import graph_tempered, host_tempered
 
 BUFFER_BYTES = 64e6
 MAX_SWEEPS = 64
@@ -86,7 +87,7 @@ class GraphBlock:
         return Block(position, log_prob, record, tally)
 
     def _loop(self, position, log_prob, first, count, seed, b, num_local) -> tuple:
-        stepper = GraphStepper(lambda x: (self._space.graph_tempered(x, b), ()))
+        stepper = GraphStepper(lambda x: (graph_tempered(self._space, x, b), ()))
         buffers = SweepRecord(*(self._buffer(*spec) for spec in self._specs()))
 
         def body(index, position, log_prob, buffers, tally):
@@ -141,7 +142,7 @@ class HostBlock:
         self._sweep = sweep
         self._inverse_temperature = 1.0
         self._stepper = HostStepper(
-            lambda x: (space.tempered(x, self._inverse_temperature), ()),
+            lambda x: (host_tempered(space, x, self._inverse_temperature), ()),
             space.host_gradient,
         )
 

@@ -15,7 +15,7 @@ from flowmc.core.records import WindowRecord
 from flowmc.sampling.engine import Engine
 from flowmc.sampling.groups import UNSEEN_LIMIT, mixture_weights, unseen_share
 from flowmc.sampling.latent import is_latent
-from flowmc.sampling.learner import part_of
+from flowmc.sampling.maps import part_of
 from flowmc.sampling.settings import Schedule
 from flowmc.sampling.state import RunState
 
@@ -74,16 +74,20 @@ def _mix(engine: Engine, state: RunState, draws: np.ndarray) -> str:
     """Propose from both groups' flows if that is better than from one."""
     learner = engine.learner
     second = part_of(state.scout, "learner")
-    if int(second["flags"][0]) == 0:
+    is_other = bytes(second["family"]).decode() != learner.family
+    if int(second["rules"]) == 0 or is_other:
         return ""
     learner.mix_with(part_of(second, "network"), weights=(0.5, 0.5))
     weights, gain = mixture_weights([learner.network, learner.second], draws)
     if gain < MIN_GAIN:
         learner.unmix()
-        return f"a mixture with the second group's flow would gain {gain:.3f} nats: not used"
+        return (
+            f"a mixture with the second group's flow would gain {gain:.3f} nats: not "
+            "used"
+        )
     learner.mix_with(part_of(second, "network"), weights=weights)
     learner.fit_affine()
     return (
-        f"production proposes from a mixture of both groups' flows, {weights[0]:.0%} and "
-        f"{weights[1]:.0%}, which gains {gain:.2f} nats over one"
+        f"production proposes from a mixture of both groups' flows, {weights[0]:.0%} "
+        f"and {weights[1]:.0%}, which gains {gain:.2f} nats over one"
     )

@@ -4,23 +4,22 @@ The engine owns what is compiled or learned.  What a run *does* with it, phase b
 is in `start`, `warmup` and `production`.
 """
 
-__all__ = ["NEWER_COUNT", "Engine", "Moves", "PartialBlockError", "spend"]
+__all__ = ["Engine", "NEWER_COUNT", "PartialBlockError", "spend"]
 
 import math
 import time
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from flowmc.core.errors import LogProbError
-from flowmc.core.seeds import fold_in
 from flowmc.sampling.block import Block
 from flowmc.sampling.faults import enter_tally
 from flowmc.sampling.learner import Learner
 from flowmc.sampling.local_kernels import (
-    annealing_name,
     first_step_size,
+    for_annealing,
     local_name,
     make_jump,
     make_local,
@@ -36,15 +35,6 @@ NEWER_COUNT = 1.5  # how much more a window's draws count than those before
 LOCAL_ROOM = 2  # times the local steps of the schedule that the pilot may ask for
 
 
-class Moves(NamedTuple):
-    """What sweeps at one temperature did to the particles."""
-
-    position: np.ndarray  # [num_states, n, D]
-    tempered: np.ndarray  # [num_states, n], log-density at the temperature
-    local_acceptance: float  # mean probability of the local steps
-    jump_acceptance: float
-
-
 class Engine:
     """Everything compiled or learned that a run works with.
 
@@ -57,6 +47,7 @@ class Engine:
         seed: Root seed.
         progress: Shown while fitting.
         devices: Where the sweeps run, the chains split evenly over them.
+        is_free_to_choose: Whether another family may replace `model`.
     """
 
     def __init__(
@@ -70,7 +61,9 @@ class Engine:
         seed: Any,
         progress: Any,
         devices: Sequence[str] = ("/CPU:0",),
+        is_free_to_choose: bool = False,
     ) -> None:
+        self.is_free_to_choose = is_free_to_choose
         self.space, self.schedule = space, schedule
         self.num_chains, self.seed, self.progress = num_chains, seed, progress
         self.learner = Learner(
@@ -81,7 +74,7 @@ class Engine:
         )
         self.kernel = kernel
         self.blank = self.learner.to_arrays()  # before anything was learned
-        self._blocks: dict[tuple[str, str], tuple[Sweep, Any]] = {}
+        self._blocks: dict[tuple[str, ...], tuple[Sweep, Any]] = {}
 
     def restore(self, state: RunState) -> None:
         """Take over what a stored state had learned."""
@@ -94,9 +87,10 @@ class Engine:
         Args:
             kernel: Name of the local kernel, if not the run's own.
         """
-        key = (self.learner.rules, kernel or self.local_kernel)
+        learner, name = self.learner, kernel or self.local_kernel
+        key = (learner.rules, name, learner.family)
         if key not in self._blocks:
-            sweep = self._make_sweep(*key)
+            sweep = self._make_sweep(name)
             runner = make_replicated_block(
                 sweep,
                 self.space,
@@ -117,7 +111,7 @@ class Engine:
         local = tuned_part(sweep.local)
         if hasattr(local, "step_size"):
             local.step_size.assign(state.scalars["step_size"])
-        started, compiled = time.perf_counter(), runner.compile_seconds
+        started, before = time.perf_counter(), self.seconds
         block: Block = runner.run(
             state.position,
             state.log_prob,
@@ -126,64 +120,29 @@ class Engine:
             seed=seed,
             num_local=self.num_local(state),
         )
-        state = spend(state, started, runner.compile_seconds - compiled)
+        state = spend(state, started, self.seconds - before)
         return block, state.add_problems(enter_tally(block.tally, self.space))
 
-    def run_tempered(
-        self, x, tempered, *, inverse_temperature: float, step_size: float, seed: Any
-    ) -> Moves:
-        """Run one sweep of particles `[n, D]`, as many at a time as there are chains.
-
-        Raises:
-            LogProbError: The target failed.
-        """
-        sweep, runner = self.block(self._annealing_name)
-        num_local = self.schedule.num_local
-        local = tuned_part(sweep.local)
-        if hasattr(local, "step_size"):
-            local.step_size.assign(step_size)
-        blocks = []
-        for index in range(0, len(x), self.num_chains):
-            batch = slice(index, index + self.num_chains)
-            block = runner.run(
-                x[batch],
-                tempered[batch],
-                first=0,
-                count=1,
-                seed=fold_in(seed, "batch", index),
-                inverse_temperature=inverse_temperature,
-                num_local=num_local,
-            )
-            if block.error is not None:
-                raise block.error
-            enter_tally(block.tally, self.space)
-            blocks.append(block.record)
-        jumps = [r.is_accepted[0][num_local:] for r in blocks]
-        return Moves(
-            np.concatenate([r.position[0] for r in blocks], axis=1),
-            np.concatenate([r.log_prob[0] for r in blocks], axis=1),
-            float(np.mean([r.local_acceptance for r in blocks])),
-            float(np.mean(jumps)),
-        )
-
     @property
-    def compile_seconds(self) -> float:
-        """Seconds spent compiling sweeps so far."""
-        return sum(runner.compile_seconds for _, runner in self._blocks.values())
+    def seconds(self) -> np.ndarray:
+        """Seconds spent on compiling sweeps, and on fits, so far."""
+        compiling = sum(runner.compile_seconds for _, runner in self._blocks.values())
+        return np.array([compiling, self.learner.train_seconds])
 
     @property
     def annealing_kernel(self) -> Any:
         """The local kernel of the sweeps at higher temperatures."""
-        return tuned_part(self.block(self._annealing_name)[0].local)
+        return tuned_part(self.block(self.annealing_name)[0].local)
 
     @property
     def first_annealing_step(self) -> float:
         """Step size that the annealing begins with."""
-        return first_step_size(self._annealing_name, self.space.event_size)
+        return first_step_size(self.annealing_name, self.space.event_size)
 
     @property
-    def _annealing_name(self) -> str:
-        name = annealing_name(self.kernel, self.space.target)
+    def annealing_name(self) -> str:
+        """Name of the local kernel while annealing."""
+        name = for_annealing(self.kernel, self.space.target)
         return local_name(name, self.learner.model)
 
     def num_local(self, state: RunState) -> int:
@@ -232,11 +191,11 @@ class Engine:
         """Name of the local kernel of the map in force."""
         return local_name(self.kernel, self.learner.model)
 
-    def _make_sweep(self, rules: str, kernel: str) -> Sweep:
+    def _make_sweep(self, kernel: str) -> Sweep:
         model, schedule = self.learner.model, self.schedule
         return Sweep(
             make_local(kernel, model, self.learner.affine),
-            make_jump(model, self.learner.proposals[rules], schedule),
+            make_jump(model, self.learner.proposal, schedule),
             num_local=LOCAL_ROOM * schedule.num_local,
         )
 
@@ -250,7 +209,9 @@ class PartialBlockError(LogProbError):
         self.cause = cause
 
 
-def spend(state: RunState, started: float, compiled: float) -> RunState:
-    """Enter the time since `started`, of which `compiled` went into compilation."""
+def spend(state: RunState, started: float, known: np.ndarray) -> RunState:
+    """Enter the time since `started`: `known` went into compilation and fits."""
     elapsed = time.perf_counter() - started
-    return state.spend("compile", compiled).spend("sample", elapsed - compiled)
+    compiled, trained = map(float, known)
+    state = state.spend("compile", compiled).spend("train", trained)
+    return state.spend("sample", elapsed - compiled - trained)

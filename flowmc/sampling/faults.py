@@ -2,9 +2,9 @@
 
 __all__ = ["enter_tally"]
 
-
 import numpy as np
 
+from flowmc.core.errors import LogProbError
 from flowmc.kernels.tally import Tally
 from flowmc.sampling.space import Space
 
@@ -26,8 +26,12 @@ def enter_tally(tally: Tally, space: Space) -> dict[str, int]:
         return counts
     num_nan, num_infinite = counts["nan_log_prob"], counts["infinite_log_prob"]
     space.target.count(counts["log_prob_calls"], num_gradient=counts["gradient_calls"])
-    if num_infinite or (num_nan and space.target.on_nan == "raise"):
+    if num_infinite or num_nan:
         theta = space.to_theta(np.asarray(tally.x)[None, :])[0][0]
-        space.target.raise_bad_value(theta, float(tally.value))
+        try:  # the target keeps the point as an example in any case
+            space.target.raise_bad_value(theta, float(tally.value))
+        except LogProbError:
+            if num_infinite or space.target.on_nan == "raise":
+                raise
     space.target.count(0, num_nan=num_nan)
     return counts

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from scipy.special import logsumexp
 
-from flowmc.sampling.space import temper
 from flowmc.sampling.temper import effective_sample_size, systematic_resample
+from flowmc.sampling.tempering import temper
 
 MOST_LEVELS = 8  # rows of older temperatures weigh nothing by then
 BISECTIONS = 60

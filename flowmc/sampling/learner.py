@@ -1,109 +1,72 @@
-"""What a run learns: the affine map, the network, the reservoir, and which map rules.
+"""What a run learns: maps fitted to a reservoir of draws, and when which map rules.
 
-The affine map is always fitted and always available; the network takes over only when
-it beats the affine map on held-out draws, and a refit of it stays only if the gate
-lets it.
+The affine map is always fitted; the network takes over only when it beats the affine
+map on held-out draws, and a refit of it stays only if the gate lets it.
 """
 
-__all__ = ["Learner", "part_of"]
+__all__ = ["Learner"]
 
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from flowmc import models
 from flowmc.core.records import History
 from flowmc.core.seeds import fold_in
-from flowmc.models.mixture import MixtureDensity
-from flowmc.models.saving import from_saved, get_arrays, set_arrays, to_saved
-from flowmc.sampling.latent import is_latent, make_proposal, make_view
+from flowmc.models.saving import get_arrays, set_arrays
+from flowmc.sampling.latent import is_latent, make_view
+from flowmc.sampling.maps import Maps, part_of
 from flowmc.sampling.settings import Schedule
 from flowmc.training.fit import fit
 from flowmc.training.gate import MOST_DRAWS, judge_refit
 from flowmc.training.replay import ReplayBuffer
 from flowmc.training.trainer import Trainer
 
-AFFINE = "gaussian"
-RULES = ("affine", "network", "mixture")
-GIVEN_SHARES = (0.8, 0.2)  # of the network, and of the base it began with
+FITS_PER_GAP = 4  # of the network while annealing
+MOST_TAIL_DRAWS = 4096  # the t's scatter needs no more
 MIN_GAIN = 0.01  # nats by which a network must beat the affine map
+FAMILY_GAIN = 0.1  # nats for which another family is taken
 
 
-class Learner:
-    """Models and reservoir of one run.
+class Learner(Maps):
+    """Maps, reservoir and optimizer of one run.
 
     Args:
         event_size: `D`.
         model: Family name, or a model instance to be trained.
         schedule: The run's settings.
         seed: Root seed.
+
+    Attributes:
+        replay: The reservoir.
+        train_seconds: Time spent in fits, compilation included.
     """
 
     def __init__(self, event_size: int, *, model: Any, schedule: Schedule, seed: Any):
-        self._seed = seed
-        self._schedule = schedule
-        make_seed = fold_in(seed, "model")
-        self.affine = models.make(AFFINE, event_size=event_size)
-        self.network = (
-            models.make(model, event_size=event_size, seed=make_seed)
-            if isinstance(model, str)
-            else from_saved(to_saved(model))  # the caller's own is left as it is
+        super().__init__(
+            event_size,
+            model=model,
+            defensive_weight=schedule.defensive_weight,
+            seed=seed,
         )
-        weight = schedule.defensive_weight
-        self.proposals = {
-            "affine": make_proposal(self.affine, weight=weight),
-            "network": make_proposal(self.network, weight=weight),
-        }
-        self._initial = get_arrays(self.network)
-        self.second: Any = None  # beside the network in a mixture, if anything is
-        self._trainer: Trainer | None = None
-        if self.network.trainable_variables:
-            train = schedule.train
-            self._trainer = Trainer(self.network, batch_size=train.batch_size)
+        self._schedule = schedule
+        self._trainer = self._make_trainer()
         self.replay = ReplayBuffer(
             event_size, capacity=schedule.train.capacity, seed=fold_in(seed, "replay")
         )
-        self.rules = "affine"
         self._is_trained = False
-        if getattr(self.network, "has_given_base", False):
-            # What the user knows of the target beforehand is never given up: training
-            # on one mode would lose the others for good.
-            self.mix_with(get_arrays(self.network), weights=GIVEN_SHARES)
-
-    @property
-    def model(self) -> Any:
-        """The map in force."""
-        return self.affine if self.rules == "affine" else self.network
-
-    def mix_with(self, arrays: Mapping[str, np.ndarray], *, weights: Any) -> None:
-        """Propose from a mixture of the network and of itself with other weights.
-
-        Args:
-            arrays: The second network's, as `models.saving.get_arrays` gives them.
-            weights: Shares of the two.
-        """
-        if self.second is None:
-            self.second = from_saved(to_saved(self.network))
-            mixture = MixtureDensity([self.network, self.second], weights=weights)
-            self.proposals["mixture"] = make_proposal(
-                mixture, weight=self._schedule.defensive_weight
-            )
-        set_arrays(self.second, arrays)
-        self.proposals["mixture"].model.set_weights(weights)
-        self.rules = "mixture"
-
-    def unmix(self) -> None:
-        """Propose from the network alone."""
-        self.second, self.rules = None, "network"
-        del self.proposals["mixture"]
+        self._num_followed = self._next_level = 0  # fits while annealing, and the next
+        self.train_seconds = 0.0
+        self._best_loss = np.inf  # of the last fit, on its held-out draws
 
     def fit_affine(self) -> None:
         """Fit the affine map and the heavy tails to the reservoir."""
         draws = self.replay.draws
         self.affine.fit_whitening(draws)
-        for proposal in self.proposals.values():
-            proposal.fit_tails(draws)
+        first, *others = self.proposals.values()
+        first.fit_tails(draws[:: -(-len(draws) // MOST_TAIL_DRAWS)])
+        for proposal in others:
+            proposal.set_tails(*first.tails)
 
     def refit(self, *, window: int, progress: Any) -> tuple[History | None, list[str]]:
         """Fit everything to the reservoir; decide which map rules from here on.
@@ -117,22 +80,17 @@ class Learner:
         if self._trainer is None:
             return None, [self._fit_closed_form(draws)]
         if len(np.unique(draws, axis=0)) < needed:
-            self._let_rule("affine")
+            self.let_rule("affine")
             return None, [f"fewer than {needed} distinct draws: the affine map is kept"]
-        before, previous_log_q = get_arrays(self.network), None
+        network = self.network
+        before, previous_log_q = get_arrays(network), None
         if self._is_trained and self._has_drifted(draws):
             self.restart()
-        view = make_view(self.network, seed=fold_in(self._seed, "judge", window))
+        view = make_view(network, seed=fold_in(self._seed, "judge", window))
         if self._is_trained:
             # As many as the gate looks at: a VAE's codes differ with the number.
             previous_log_q = view.log_prob(draws[:MOST_DRAWS]).numpy()
-        history = self._train(
-            draws,
-            (window,),
-            progress,
-            max_steps=train.max_steps,
-            whiten=not self._is_trained,
-        )
+        history = self._train((window,), progress, whiten=not self._is_trained)
         gate = judge_refit(
             view,
             draws,
@@ -140,7 +98,7 @@ class Learner:
             previous_log_q=previous_log_q,
         )
         if not gate.is_accepted:
-            set_arrays(self.network, before)
+            set_arrays(network, before)
             return history, [f"refit rolled back: {gate.reason}"]
         self._is_trained = True
         return history, [gate.reason, self._choose(history)]
@@ -149,96 +107,117 @@ class Learner:
         """Fit the maps to the reservoir at one temperature of the annealing.
 
         The affine map costs nothing; the network is tried where jumps from the map in
-        force fared badly, or if it rules already.
+        force fared badly.
 
         Args:
             level: Number of the temperature.
             is_poor: Whether few jumps were accepted at the last temperature.
         """
         self.fit_affine()
-        draws, train = self.replay.draws, self._schedule.train
-        needed = train.min_draws_per_parameter * self.replay.event_size
-        num_distinct = len(np.unique(draws[:, 0]))
-        may_try = self._trainer is not None and not is_latent(self.network)
-        if not may_try or num_distinct < needed or not is_poor:
+        draws, network = self.replay.draws, self.network
+        needed = self._schedule.train.min_draws_per_parameter * draws.shape[1]
+        may_try = self._trainer is not None and not is_latent(network)
+        is_due = is_poor and level >= self._next_level
+        if not may_try or not is_due or len(np.unique(draws[:, 0])) < needed:
+            self._fall_back(draws)
             return
-        before = get_arrays(self.network)
-        history = self._train(
-            draws,
-            ("level", level),
-            False,
-            max_steps=self._schedule.anneal.train_steps,
-            whiten=True,
-        )
-        log_q = self.network.log_prob(draws[:MOST_DRAWS]).numpy()
+        before = get_arrays(network)
+        steps = self._schedule.anneal.train_steps
+        history = self._train(("level", level), False, whiten=True, max_steps=steps)
+        log_q = network.log_prob(draws[:MOST_DRAWS]).numpy()
         if not np.isfinite(log_q).all():  # the gate proper waits for the target itself
-            set_arrays(self.network, before)
-            self._let_rule("affine")
+            set_arrays(network, before)
+            self.let_rule("affine")
             return
         self._is_trained = True
         self._choose(history)
+        # Fits become rarer as the temperatures go on, and rarer still if they fail.
+        self._num_followed += 1
+        is_better = self.rules != "affine"
+        gap = 1 + self._num_followed // FITS_PER_GAP
+        self._next_level = level + (gap if is_better else 2 * gap)
+
+    def _fall_back(self, draws: np.ndarray) -> None:
+        """Let the affine map rule where the network no longer fits the draws."""
+        if self.rules == "network" and not is_latent(self.network):
+            kept = draws[:MOST_DRAWS]
+            loss, affine = (
+                -float(np.mean(model.log_prob(kept).numpy()))
+                for model in (self.network, self.affine)
+            )
+            self.let_rule("network" if loss < affine - MIN_GAIN else "affine")
+
+    def try_family(self, family: str, *, window: int, progress: Any) -> str:
+        """Train another family on the same draws; keep the better one."""
+        former = dict(vars(self))  # the very objects: sweeps are compiled with them
+        name, loss = self.family, self._best_loss
+        self.install(family)
+        self._trainer, self._is_trained = self._make_trainer(), False
+        self.fit_affine()
+        history, _ = self.refit(window=window, progress=progress)
+        is_sound = self._is_trained and history is not None  # the gate let it pass
+        if is_sound and history.best_loss < loss - FAMILY_GAIN:
+            gain = loss - history.best_loss
+            return f"{family} replaces {name}: better by {gain:.2f} nats"
+        vars(self).update(former, train_seconds=self.train_seconds)
+        return f"{family} was tried and is no better than {name}"
 
     def restart(self) -> None:
         """Forget what the network has learned: the draws are of another kind now."""
-        set_arrays(self.network, self._initial)
+        set_arrays(self.network, self.initial)
         if self._trainer is not None:
             self._trainer.adam.reset()
         self._is_trained = False
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return all that was learned, for checkpoints."""
-        parts = {"affine": get_arrays(self.affine), "network": get_arrays(self.network)}
-        # A model of the user's own may be trained already when the run is resumed.
-        parts["initial"] = self._initial
-        for name, proposal in self.proposals.items():
-            location, scale_tril = proposal.tails
-            parts[f"tails_{name}"] = {"location": location, "scale_tril": scale_tril}
-        if self._trainer is not None:
-            parts["adam"] = get_arrays(self._trainer.adam)
-        parts["replay"] = self.replay.to_arrays()
-        if self.second is not None:
-            parts["second"] = get_arrays(self.second)
-            parts["shares"] = {"0": self.proposals["mixture"].model.weights}
-        flags = np.array([RULES.index(self.rules), self._is_trained])
+        parts = {"adam": self._adam_arrays(), "replay": self.replay.to_arrays()}
         flat = {f"{k}/{n}": a for k, arrays in parts.items() for n, a in arrays.items()}
-        return {**flat, "flags": flags}
+        scalars = [
+            self._is_trained,
+            self._best_loss,
+            self._num_followed,
+            self._next_level,
+        ]
+        return {**super().to_arrays(), **flat, "fit": np.array(scalars, np.float64)}
 
     def from_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Restore what `to_arrays` returned."""
-        set_arrays(self.affine, part_of(arrays, "affine"))
-        set_arrays(self.network, part_of(arrays, "network"))
-        self._initial = part_of(arrays, "initial")
-        if second := part_of(arrays, "second"):
-            self.mix_with(second, weights=arrays["shares/0"])
-        for name, proposal in self.proposals.items():
-            proposal.set_tails(**part_of(arrays, f"tails_{name}"))
+        network = self.network
+        super().from_arrays(arrays)
+        if self.network is not network:
+            self._trainer = self._make_trainer()
         if self._trainer is not None:
             set_arrays(self._trainer.adam, part_of(arrays, "adam"))
         self.replay.from_arrays(part_of(arrays, "replay"))
-        self.rules = RULES[int(arrays["flags"][0])]
-        self._is_trained = bool(arrays["flags"][1])
+        is_trained, self._best_loss, followed, next_level = map(float, arrays["fit"])
+        self._is_trained = bool(is_trained)
+        self._num_followed, self._next_level = int(followed), int(next_level)
+
+    def _make_trainer(self) -> Trainer | None:
+        network = self.network
+        if not network.trainable_variables:
+            return None
+        return Trainer(network, batch_size=self._schedule.train.batch_size)
+
+    def _adam_arrays(self) -> dict[str, np.ndarray]:
+        return {} if self._trainer is None else get_arrays(self._trainer.adam)
 
     def _fit_closed_form(self, draws: np.ndarray) -> str:
         """Fit a model without weights to train, such as a Student-t."""
         if self.network.description != self.affine.description:
             self.network.fit_whitening(draws)
-            self.rules = "network"
+            self.let_rule("network")
         return "the model is affine: fitted in closed form"
 
     def _train(
-        self,
-        draws: np.ndarray,
-        labels: tuple,
-        progress: Any,
-        *,
-        max_steps: int,
-        whiten: bool,
+        self, labels: tuple, progress: Any, *, whiten: bool, max_steps: int = 0
     ) -> History:
         train = self._schedule.train
-        return fit(
+        history = fit(
             self.network,
-            draws,
-            max_steps=max_steps,
+            self.replay.draws,
+            max_steps=max_steps or train.max_steps,
             learning_rate=train.learning_rate,
             patience=train.patience,
             seed=fold_in(self._seed, "fit", *labels),
@@ -248,34 +227,22 @@ class Learner:
             trainer=self._trainer,
             capacity=train.capacity,
         )
+        self.train_seconds += history.seconds
+        return history
 
     def _choose(self, history: History) -> str:
         """Let the better map on held-out draws rule; ties go to the affine one."""
-        baseline = (
-            history.best_loss
-            if history.baseline_loss is None
-            else history.baseline_loss
-        )
-        gain = baseline - history.best_loss
-        self._let_rule("network" if gain > MIN_GAIN else "affine")
+        loss = self._best_loss = history.best_loss
+        gain = (loss if history.baseline_loss is None else history.baseline_loss) - loss
+        self.let_rule("network" if gain > MIN_GAIN else "affine")
         better = "beats" if gain > MIN_GAIN else "does not beat"
-        return f"{self.network.name} {better} the affine map, by {gain:+.3f} nats"
-
-    def _let_rule(self, rules: str) -> None:
-        """Put a map in force; a mixture, once made, stays."""
-        self.rules = rules if self.second is None else "mixture"
+        return f"{self.family} {better} the affine map, by {gain:+.3f} nats"
 
     def _has_drifted(self, draws: np.ndarray) -> bool:
         """Whether the draws left the region the network was whitened for."""
-        if getattr(self.network, "has_given_base", False):
+        if self.has_given_base:
             return False
         z = self.network.whiten(draws)
         shift = np.abs(z.mean(axis=0)).max()
         spread = z.std(axis=0)
         return bool(shift > 1.0 or spread.max() > 2.0 or spread.min() < 0.5)
-
-
-def part_of(arrays: Mapping[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
-    """Return the arrays below `name/`, without that prefix."""
-    prefix = f"{name}/"
-    return {k[len(prefix) :]: a for k, a in arrays.items() if k.startswith(prefix)}

@@ -6,10 +6,10 @@ codes and noise.
 
 __all__ = [
     "LOCAL_KERNELS",
-    "annealing_name",
     "check_local",
     "choose_local",
     "first_step_size",
+    "for_annealing",
     "local_name",
     "make_jump",
     "make_local",
@@ -82,7 +82,7 @@ def local_name(name: str, model: Any) -> str:
     return f"latent_hmc:{name}" if name in WITH_GRADIENT else "latent_walk"
 
 
-def annealing_name(name: str, target: Target) -> str:
+def for_annealing(name: str, target: Target) -> str:
     """Return the local kernel while annealing: host references have no gradient."""
     has_gradient = name.removesuffix(IN_AFFINE) in WITH_GRADIENT
     return "t_pcn" if has_gradient and target.backend != "tensorflow" else name

@@ -112,6 +112,7 @@ def sample(
             seed=root_seed(seed),
             progress=bar if progress else False,
             devices=devices,
+            is_free_to_choose=model == "auto" if isinstance(model, str) else False,
         )
         config["num_replicas"] = len(devices)  # draws depend on it
         budget = Budget(

@@ -21,7 +21,7 @@ from flowmc.sampling.annealing import Annealer, Particles
 from flowmc.sampling.engine import NEWER_COUNT, Engine, spend
 from flowmc.sampling.groups import UNSEEN_LIMIT, unseen_share
 from flowmc.sampling.latent import is_latent
-from flowmc.sampling.learner import part_of
+from flowmc.sampling.maps import part_of
 from flowmc.sampling.state import RunState
 
 
@@ -46,7 +46,7 @@ class ScoutPhase:
             is_last: End with this unit, wherever the second group is.
         """
         engine = self._engine
-        started, compiled = time.perf_counter(), engine.compile_seconds
+        started, before = time.perf_counter(), engine.seconds
         stored = state.scout
         engine.learner.from_arrays(part_of(stored, "learner") or engine.blank)
         if not stored:
@@ -62,7 +62,7 @@ class ScoutPhase:
             state = self._compare(state, particles)
         else:
             engine.learner.from_arrays(state.learned)
-        return spend(state, started, engine.compile_seconds - compiled)
+        return spend(state, started, engine.seconds - before)
 
     def _stored(self, particles: Particles, learner: Any) -> dict[str, np.ndarray]:
         scalars = [

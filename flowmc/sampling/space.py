@@ -1,6 +1,6 @@
 """The target as the kernels see it: unconstrained `x`, graph or host, one interface."""
 
-__all__ = ["Space", "temper", "untemper"]
+__all__ = ["Space"]
 
 from typing import Any
 
@@ -12,7 +12,6 @@ from flowmc.transforms.bounds import BoundsTransform
 from flowmc.transforms.pullback import pullback
 
 DEFAULT_REFERENCE_SCALE = 3.0
-LOWEST = -1e300  # stands for a density of zero where -inf times zero would be NaN
 
 
 class Space:
@@ -69,25 +68,10 @@ class Space:
         """Log-density of `x` inside compiled code (graph targets)."""
         return self._graph_pullback(x)
 
-    def graph_tempered(self, x: Any, inverse_temperature: Any) -> tf.Tensor:
-        """Log-density between reference (0) and target (1) inside compiled code."""
-        b = inverse_temperature
-        log_prob = self.graph_log_prob(x)
-        reference = tf.maximum(self.graph_log_reference(x), LOWEST)
-        is_own = tf.equal(log_prob, -np.inf) | (b >= 1.0)
-        return tf.where(is_own, log_prob, (1.0 - b) * reference + b * log_prob)
-
     def log_prob(self, x: np.ndarray) -> np.ndarray:
         """Log-density of `x` `[n, D]` on the host, counted and guarded."""
         theta, log_det = self.to_theta(x)
         return self.target.log_prob(theta) + log_det
-
-    def tempered(self, x: np.ndarray, inverse_temperature: float) -> np.ndarray:
-        """Log-density between reference (0) and target (1) on the host, counted."""
-        log_prob = self.log_prob(x)
-        if inverse_temperature >= 1.0:
-            return log_prob
-        return temper(log_prob, self.log_reference(x), inverse_temperature)
 
     @property
     def host_gradient(self) -> Any:
@@ -141,18 +125,3 @@ class Space:
     def _uniform_log_prob(self, log_det: tf.Tensor) -> tf.Tensor:
         low, high = np.asarray(self.target.bounds, float).T
         return log_det - float(np.sum(np.log(high - low)))
-
-
-def temper(log_prob: np.ndarray, log_reference: np.ndarray, b: float) -> np.ndarray:
-    """Return `(1 - b) log_reference + b log_prob`, -inf where the target is zero."""
-    mixed = (1.0 - b) * np.maximum(log_reference, LOWEST) + b * log_prob
-    return np.where(np.isneginf(log_prob), log_prob, mixed)
-
-
-def untemper(tempered: np.ndarray, log_reference: np.ndarray, b: float) -> np.ndarray:
-    """Return the target's log-density from that of `temper`, for `b > 0`.
-
-    Its error is the tempered value's divided by `b`, and no harm at the next `b`.
-    """
-    own = (tempered - (1.0 - b) * np.maximum(log_reference, LOWEST)) / b
-    return np.where(np.isneginf(tempered), tempered, own)

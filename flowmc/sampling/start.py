@@ -13,8 +13,8 @@ from flowmc.core.seeds import fold_in, generator
 from flowmc.sampling.annealing import Annealer, Particles
 from flowmc.sampling.engine import Engine, spend
 from flowmc.sampling.initial import positions_from
-from flowmc.sampling.learner import part_of
 from flowmc.sampling.local_kernels import first_step_size
+from flowmc.sampling.maps import part_of
 from flowmc.sampling.state import RunState
 
 
@@ -46,7 +46,7 @@ class StartPhase:
         if self._initial is not None:
             return self._start_from_positions(state)
         engine = self._engine
-        started, compiled = time.perf_counter(), engine.compile_seconds
+        started, before = time.perf_counter(), engine.seconds
         if state.unit == 0:
             particles = self._annealer.start()
         else:
@@ -65,7 +65,7 @@ class StartPhase:
             },
             learned=self._learned(),
         )
-        state = spend(state, started, engine.compile_seconds - compiled)
+        state = spend(state, started, engine.seconds - before)
         is_last |= state.unit > self._engine.schedule.anneal.max_levels
         if particles.inverse_temperature < 1.0 and not is_last:
             return state

@@ -99,7 +99,7 @@ def state_to_checkpoint(
     state: RunState,
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Return the state as arrays and JSON values."""
-    joined = replace(state, warmup=_one(state.warmup), draws=_one(state.draws))
+    joined = replace(state, warmup=_windows(state.warmup), draws=_one(state.draws))
     arrays: dict[str, np.ndarray] = {}
     document = pack(joined, arrays=arrays, name="state")
     # As text: the references to arrays inside are this module's affair alone.
@@ -118,6 +118,16 @@ def state_from_checkpoint(arrays: Mapping[str, np.ndarray], meta: Mapping) -> Ru
 
 def _one(chunks: tuple[DrawChunk, ...]) -> tuple[DrawChunk, ...]:
     return (join_chunks(chunks),) if chunks else ()
+
+
+def _windows(chunks: tuple[DrawChunk, ...]) -> tuple[DrawChunk, ...]:
+    """Join the chunks of each window: its figures are taken from its own draws."""
+    numbers = [int(chunk.window[0]) for chunk in chunks]
+    groups = (
+        tuple(c for c, k in zip(chunks, numbers, strict=True) if k == number)
+        for number in dict.fromkeys(numbers)
+    )
+    return tuple(join_chunks(group) for group in groups)
 
 
 def _window(values: dict[str, Any]) -> WindowRecord:

@@ -22,6 +22,7 @@ from flowmc.sampling.state import DrawChunk, RunState, join_chunks
 from flowmc.sampling.sweep import JUMP, LOCAL, Sweep, SweepRecord
 
 KERNEL_NAMES = ("local", "jump")
+OTHER_FAMILY = "spline_autoregressive"
 STEP_LIMITS = (1e-3, 20.0)
 POOR_ACCEPTANCE, POOR_SHAPE = 0.3, 0.7  # of jumps, and of the tail of their weights
 LEAST_PROGRESS = 0.03  # in acceptance, by which one more window is earned
@@ -138,6 +139,8 @@ def _finish_window(engine: Engine, state: RunState) -> RunState:
     training, notes = engine.learner.refit(
         window=state.window, progress=engine.progress
     )
+    if engine.is_free_to_choose and state.pilot["jump_acceptance"] < POOR_ACCEPTANCE:
+        notes += _other_families(engine, state)
     scalars = state.scalars
     if engine.local_kernel != kernel:  # its step size means something else
         notes.append(f"{engine.local_kernel} begins with its first step size")
@@ -163,6 +166,15 @@ def _finish_window(engine: Engine, state: RunState) -> RunState:
     if _is_over(engine.schedule, state, before=before):
         state = freeze(conclude(engine, state))
     return state
+
+
+def _other_families(engine: Engine, state: RunState) -> list[str]:
+    """Try what else could fit where the usual family fits poorly, once."""
+    has_tried = any(OTHER_FAMILY in n for w in state.history for n in w.notes)
+    if has_tried or state.window != scout_window(engine.schedule):
+        return []
+    number = 2000 + state.window
+    return [engine.learner.try_family(OTHER_FAMILY, window=number, progress=False)]
 
 
 def _is_over(schedule: Schedule, state: RunState, *, before: float) -> bool:

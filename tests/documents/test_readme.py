@@ -2,23 +2,22 @@
 
 import configparser
 import re
-import runpy
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 
 from tests.architecture.source import ROOT
+from tests.documents import pages
+from tests.documents.pages import read, run_block
 
-README = (ROOT / "README.md").read_text()
+README = read("README.md")
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", ".ci/run")
-BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def blocks(language: str, *, text: str = README) -> list[str]:
     """Return the bodies of the fenced blocks of one language."""
-    return [body for name, body in BLOCK.findall(text) if name == language]
+    return pages.blocks(language, text=text)
 
 
 def make_targets() -> set[str]:
@@ -43,11 +42,7 @@ def test_blocks_are_found():
 def test_python_block_runs(number, tmp_path, monkeypatch, capsys):
     """Each block stands alone, and touches no global generator."""
     monkeypatch.chdir(tmp_path)
-    script = tmp_path / "block.py"
-    script.write_text(blocks("python")[number])
-    before = np.random.get_state()[1].copy()  # noqa: NPY002
-    runpy.run_path(str(script), run_name="__main__")
-    np.testing.assert_array_equal(before, np.random.get_state()[1])  # noqa: NPY002
+    run_block(blocks("python")[number], tmp_path)
     assert "nan" not in capsys.readouterr().out
 
 

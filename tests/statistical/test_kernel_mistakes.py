@@ -14,6 +14,7 @@ from flowmc.kernels.independence import Independence
 from flowmc.kernels.mala import MALA
 from flowmc.kernels.metropolis import MetropolisState, accept
 from flowmc.kernels.multiple_try import MultipleTry
+from flowmc.kernels.random_walk import RandomWalk
 from flowmc.kernels.t_pcn import TPCN
 from tests.statistical.invariance import (
     FAIL,
@@ -114,6 +115,29 @@ class ChoosesByTarget(MultipleTry):
         )
 
 
+class SmallStepsOutside(RandomWalk):
+    """Shrinks its steps where the chain is far out, as if that were free."""
+
+    def propose(self, state, *, seed):
+        request = super().propose(state, seed=seed)
+        x = state.position
+        distance = tf.norm(x, axis=-1, keepdims=True)
+        points = x + tf.exp(-tf.minimum(distance, 3.0)) * (request.points - x)
+        return request._replace(points=points, carry=(state, points))
+
+
+class MixedOutside(TPCN):
+    """Takes less of the reference's new draw where the chain is far out."""
+
+    def propose(self, state, *, seed):
+        request = super().propose(state, seed=seed)
+        state, points, log_t_ratio = request.carry
+        far = tf.norm(state.position, axis=-1) > 1.5
+        points = tf.where(far[:, None], 0.3 * points + 0.7 * state.position, points)
+        log_t_ratio = tf.where(far, 0.3 * log_t_ratio, log_t_ratio)
+        return request._replace(points=points, carry=(state, points, log_t_ratio))
+
+
 class Uncorrected:
     """Accepts every trajectory, as if the integrator were exact."""
 
@@ -151,6 +175,12 @@ def reference_twice():
 CONTROLS = {
     "independence, fitted to the chains it moves": lambda: FittedOnItself(
         **TARGET_FN, model=proposal()
+    ),
+    "random walk, sizes that depend on the place": lambda: SmallStepsOutside(
+        **TARGET_FN, step_size=2.0, jitter=1.0
+    ),
+    "t-pCN, sizes that depend on the place": lambda: MixedOutside(
+        **TARGET_FN, step_size=0.9, jitter=1.0, **REFERENCE
     ),
     "t-pCN, reference left out of the ratio": lambda: NoReferenceRatio(
         **TARGET_FN, step_size=0.6, **REFERENCE

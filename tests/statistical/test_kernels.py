@@ -129,6 +129,14 @@ FORMS = {
     "HMC of short trajectories": lambda: on_target(
         "hmc", step_size=0.9, trajectory_length=0.5
     ),
+    "random walk of many sizes": lambda: random_walk(jitter=3.0),
+    "t-pCN of many sizes": lambda: on_target(
+        "t_pcn", step_size=0.9, jitter=3.0, **REFERENCE
+    ),
+    "HMC of many sizes": lambda: on_target("hmc", step_size=0.9, jitter=3.0),
+    "preconditioned random walk of many sizes": lambda: preconditioned(
+        inner=kernels.make("random_walk", step_size=1.6, jitter=3.0)
+    ),
     "independence of a bare flow": lambda: independence(flow()),
     "independence in blocks of four": lambda: independence(num_steps=4),
     "preconditioned independence": lambda: preconditioned(
@@ -156,6 +164,13 @@ def test_kernel_leaves_the_target_invariant(name, mode):
     x = state.position.numpy()
     assert largest_z(x) < PASS
     np.testing.assert_allclose(state.log_prob, TARGET.host_fn(x), rtol=1e-10)
+
+
+@pytest.mark.parametrize("mode", ["graph", "host"])
+@pytest.mark.parametrize("form", ["random walk", "t-pCN"])
+def test_steps_of_many_sizes_do_so_in_every_mode(form, mode):
+    x = RUNS[mode](FORMS[f"{form} of many sizes"]()).position.numpy()
+    assert largest_z(x) < PASS
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,16 @@ def assert_same_posterior(first: Any, second: Any) -> None:
         ours, theirs = getattr(first.weighted, name), getattr(second.weighted, name)
         np.testing.assert_array_equal(ours, theirs)
     np.testing.assert_array_equal(first.warmup.theta, second.warmup.theta)
-    np.testing.assert_array_equal(first.stats["kernel"], second.stats["kernel"])
-    np.testing.assert_array_equal(
-        first.stats["is_accepted"], second.stats["is_accepted"]
-    )
+    assert set(first.stats) == set(second.stats)
+    for name, column in first.stats.items():
+        np.testing.assert_array_equal(column, second.stats[name], err_msg=name)
+    assert first.evidence == second.evidence
     assert first.log_evidence == second.log_evidence
-    assert first.cost.log_prob_calls == second.cost.log_prob_calls
+    for name in ("log_prob_calls", "gradient_calls"):
+        assert getattr(first.cost, name) == getattr(second.cost, name), name
+    assert first.diagnostics.mode_report == second.diagnostics.mode_report
+    assert first.verdict.reasons == second.verdict.reasons
+    assert first.config["pilot"] == second.config["pilot"]
     assert_same_history(first.history, second.history)
     for path, array in first.saved_model.arrays.items():
         np.testing.assert_array_equal(array, second.saved_model.arrays[path])
@@ -29,7 +33,7 @@ def assert_same_history(first: Any, second: Any) -> None:
     assert len(first) == len(second)
     for ours, theirs in zip(first, second, strict=True):
         for name in ("name", "model", "num_steps", "acceptance", "settings", "notes"):
-            assert getattr(ours, name) == getattr(theirs, name), name
+            np.testing.assert_equal(getattr(ours, name), getattr(theirs, name), name)
         if ours.training is not None:
             np.testing.assert_array_equal(
                 ours.training.validation_loss, theirs.training.validation_loss
@@ -40,13 +44,26 @@ def assert_same_state(first: Any, second: Any) -> None:
     """Assert that two states of a run are the same but for seconds and chunks."""
     from flowmc.sampling.state import join_chunks
 
-    for name in ("phase", "unit", "window", "scalars", "num_log_prob"):
-        assert getattr(first, name) == getattr(second, name), name
+    for name in (
+        "phase",
+        "unit",
+        "window",
+        "num_log_prob",
+        "num_gradient",
+        "scalars",
+        "modes",
+        "pilot",
+        "problems",
+        "bad_values",
+    ):  # NaN is NaN: there is no acceptance before the first move
+        np.testing.assert_equal(getattr(first, name), getattr(second, name), name)
     np.testing.assert_array_equal(first.position, second.position)
     np.testing.assert_array_equal(first.log_prob, second.log_prob)
-    assert set(first.learned) == set(second.learned)
-    for path, array in first.learned.items():
-        np.testing.assert_array_equal(array, second.learned[path], err_msg=path)
+    for table in ("learned", "scout"):
+        ours, theirs = getattr(first, table), getattr(second, table)
+        assert set(ours) == set(theirs)
+        for path, array in ours.items():
+            np.testing.assert_array_equal(array, theirs[path], err_msg=path)
     for chunks, others in (
         (first.draws, second.draws),
         (first.warmup, second.warmup),

@@ -21,6 +21,7 @@ BOUNDS = [(-10.0, 20.0)] * 2  # none of the target's mass is outside
 NUM_CHAINS, NUM_DRAWS = 32, 60
 SCHEDULE = Schedule(
     windows=(12, 24, 24),
+    extra_windows=0,
     num_local=1,
     num_jumps=2,
     adapt_every=6,
@@ -101,9 +102,16 @@ class Recorder:
         return "it is in memory."
 
 
-def advance(engine: Engine, state: Any, *, num_draws: int = NUM_DRAWS, **limits: Any):
+def advance(
+    engine: Engine,
+    state: Any,
+    *,
+    num_draws: int = NUM_DRAWS,
+    recorder: Recorder | None = None,
+    **limits: Any,
+) -> tuple:
     """Run on from a state; return the last state, the reasons, all states."""
-    recorder = Recorder()
+    recorder = recorder or Recorder()
     state, reasons = run_adaptive(
         engine,
         state,

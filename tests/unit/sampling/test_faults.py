@@ -11,11 +11,13 @@ from flowmc.core.errors import (
     InterruptedRunError,
     LogProbError,
 )
+from flowmc.core.progress import NullProgress
 from flowmc.results.checkpoint import load_checkpoint
 from flowmc.sampling.annealing import Annealer
+from flowmc.sampling.engine import Engine
 from flowmc.sampling.space import Space
 from flowmc.sampling.state import state_from_checkpoint
-from tests.unit.sampling.runs import run_bare
+from tests.unit.sampling.runs import BARE, run_bare
 
 
 def graph_target(bad, **options):
@@ -57,6 +59,11 @@ def test_nan_may_be_rejected_and_is_counted(mode):
     posterior = run_bare(target)
     assert posterior.theta[..., 0].max() <= 0.5
     assert posterior.diagnostics.num_bad_values > 0
+    examples = posterior.diagnostics.bad_values
+    assert 0 < len(examples) <= posterior.diagnostics.num_bad_values
+    for example in examples:
+        assert set(example) == {"a", "b"}
+        assert example["a"] > 0.5
     # Beyond the edge the density is zero: the evidence is that of the rest.
     assert posterior.log_evidence < np.log(2.0 * np.pi)
 
@@ -134,9 +141,16 @@ def test_a_density_that_is_zero_everywhere_is_an_error(bounds, reference):
         bounds=bounds,
         backend="numpy",
     )
-    annealer = Annealer(
-        Space(target), num_particles=50, ess_fraction=0.5, num_steps=1, seed=(1, 2)
+    engine = Engine(
+        Space(target),
+        model="gaussian",
+        kernel="t_pcn",
+        schedule=BARE,
+        num_chains=8,
+        seed=(1, 2),
+        progress=NullProgress(),
     )
+    annealer = Annealer(engine, num_particles=25, seed=(1, 2))
     with pytest.raises(
         InitialPositionError, match=f"100 draws of the {reference}"
     ) as e:
@@ -156,3 +170,14 @@ def test_a_target_that_xla_refuses_runs_as_a_plain_graph(caplog):
     assert abs(posterior.flat().mean(axis=0)).max() < 0.7
     told = [r for r in caplog.records if "XLA cannot compile" in r.getMessage()]
     assert len(told) == 1
+
+
+def test_one_point_to_start_from_is_a_reason(undisturbed):
+    target = host_target(-np.inf, bounds=[(-5.0, 5.0)] * 2)
+    posterior = run_bare(target, initial=[[0.1, 0.2]] * 5)
+    assert not posterior.verdict.ok
+    told = [r for r in posterior.verdict.reasons if "more than one point" in r]
+    assert len(told) == 1
+    assert "Give `initial` a spread" in told[0]
+    spread = undisturbed[0].verdict.reasons
+    assert not any("more than one point" in reason for reason in spread)

@@ -127,3 +127,137 @@ def test_a_model_of_the_users_own_is_trained_in_place(taught):
     learner, _, _, _ = taught
     assert isinstance(learner.network, type(models.make("maf", event_size=2)))
     assert learner.proposals["network"].model is learner.network
+
+
+def grown(learner):
+    """A second set of weights for the network: those of another refit."""
+    return {k: a + 0.05 for k, a in get_arrays(learner.network).items()}
+
+
+def test_a_mixture_is_stored_and_restored(taught):
+    learner, arrays, _, _ = taught
+    learner.from_arrays(arrays)
+    learner.mix_with(grown(learner), weights=(0.7, 0.3))
+    learner.fit_affine()
+    assert learner.rules == "mixture"
+    assert learner.model is learner.network
+    x = skewed_gaussian().sample(200, seed=8)
+    parts = [np.exp(part.log_prob(x)) for part in (learner.network, learner.second)]
+    mixture = learner.proposals["mixture"].model
+    np.testing.assert_allclose(
+        mixture.log_prob(x), np.log([0.7, 0.3] @ np.stack(parts))
+    )
+    stored = {k: np.copy(v) for k, v in learner.to_arrays().items()}
+    other = make()
+    other.from_arrays(stored)
+    assert other.rules == "mixture"
+    for theirs, ours in zip(
+        other.proposals["mixture"].sample_and_log_prob(50, seed=(3, 4)),
+        learner.proposals["mixture"].sample_and_log_prob(50, seed=(3, 4)),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(theirs, ours)
+    assert set(other.to_arrays()) == set(stored)
+    for path, array in other.to_arrays().items():
+        np.testing.assert_array_equal(array, stored[path], err_msg=path)
+
+
+def test_a_mixture_can_be_undone_and_made_again(taught):
+    learner, arrays, _, _ = taught
+    learner.from_arrays(arrays)
+    learner.mix_with(grown(learner), weights=(0.5, 0.5))
+    proposal = learner.proposals["mixture"]
+    learner.unmix()
+    assert learner.rules == "network"
+    refit_again(learner)
+    assert learner.rules != "mixture"
+    learner.mix_with(grown(learner), weights=(0.9, 0.1))
+    # What was compiled with it before is what goes on.
+    assert learner.proposals["mixture"] is proposal
+    np.testing.assert_allclose(proposal.model.weights, [0.9, 0.1])
+
+
+def test_a_mixture_once_made_rules_after_refits(taught):
+    learner, arrays, _, _ = taught
+    learner.from_arrays(arrays)
+    learner.mix_with(grown(learner), weights=(0.5, 0.5))
+    second = get_arrays(learner.second)
+    refit_again(learner)
+    assert learner.rules == "mixture"
+    for path, array in get_arrays(learner.second).items():
+        np.testing.assert_array_equal(array, second[path])
+
+
+BASE = {"covariance": [[1.0, 0.6], [0.6, 2.0]], "location": [30.0, -30.0]}
+
+
+def with_base():
+    return models.make("maf", event_size=2, num_layers=2, hidden_units=[8], base=BASE)
+
+
+def test_a_base_that_was_given_proposes_from_the_start():
+    learner = make(with_base())
+    assert learner.rules == "mixture"
+    mixture = learner.proposals["mixture"].model
+    x = mixture.sample(20_000, seed=1).numpy()
+    np.testing.assert_allclose(x.mean(axis=0), BASE["location"], atol=0.05)
+    np.testing.assert_allclose(np.cov(x.T), BASE["covariance"], atol=0.08)
+
+
+def test_a_base_that_was_given_is_never_given_up():
+    """All draws are from elsewhere, and yet its region is proposed."""
+    learner = make(with_base())
+    offer(learner, skewed_gaussian().sample(900, seed=3))
+    learner.refit(window=0, progress=False)
+    assert learner.rules == "mixture"
+    x = learner.proposals["mixture"].model.sample(4000, seed=1).numpy()
+    there = np.mean(np.abs(x - BASE["location"]).max(axis=1) < 8.0)
+    assert 0.18 < there < 0.4  # a fifth, and what the network itself keeps there
+    other = make(with_base())
+    other.from_arrays(learner.to_arrays())
+    draw = [a.proposals["mixture"].model.sample(9, seed=2) for a in (learner, other)]
+    np.testing.assert_array_equal(*draw)
+
+
+def test_following_the_annealing_tries_the_network_only_where_jumps_are_poor(taught):
+    learner, arrays, _, _ = taught
+    for is_poor in (False, True):
+        learner.from_arrays(arrays)
+        learner.restart()
+        learner.rules = "affine"
+        before = get_arrays(learner.network)
+        learner.follow(level=3, is_poor=is_poor)
+        moved = any(
+            not np.array_equal(array, before[path])
+            for path, array in get_arrays(learner.network).items()
+        )
+        assert moved == is_poor
+        assert learner.rules == ("network" if is_poor else "affine")
+        center = learner.affine.forward_and_log_det(np.zeros(2))[0]
+        np.testing.assert_allclose(center, learner.replay.draws.mean(axis=0), atol=0.3)
+
+
+def test_another_family_that_is_no_better_leaves_everything_as_it_was(taught):
+    learner, arrays, _, _ = taught
+    learner.from_arrays(arrays)
+    network, proposal = learner.network, learner.proposals["network"]
+    before = {k: np.copy(v) for k, v in learner.to_arrays().items()}
+    note = learner.try_family("gaussian", window=9, progress=False)
+    assert "is no better than maf" in note
+    # Sweeps were compiled with these very objects.
+    assert learner.network is network
+    assert learner.proposals["network"] is proposal
+    for path, array in learner.to_arrays().items():
+        np.testing.assert_array_equal(array, before[path], err_msg=path)
+
+
+def test_another_family_that_the_gate_refuses_is_not_taken(taught, monkeypatch):
+    learner, arrays, _, _ = taught
+    learner.from_arrays(arrays)
+    learner._best_loss = np.inf  # whatever comes would be better
+    network = learner.network
+    refused = GateDecision(False, "planted")
+    monkeypatch.setattr(learner_module, "judge_refit", lambda *a, **k: refused)
+    note = learner.try_family("realnvp", window=9, progress=False)
+    assert "is no better than maf" in note
+    assert learner.network is network

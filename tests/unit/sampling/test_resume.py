@@ -1,6 +1,7 @@
 """Interrupted and resumed: the same run, to the last bit, wherever it was cut."""
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -8,14 +9,26 @@ import pytest
 from flowmc.core.errors import CheckpointMismatchError, InterruptedRunError
 from flowmc.results.checkpoint import load_checkpoint
 from flowmc.sampling import adaptive
-from flowmc.sampling.production import produce
+from flowmc.sampling.production import produce, smallest_ess
 from flowmc.sampling.state import (
+    RunState,
     join_chunks,
     state_from_checkpoint,
     state_to_checkpoint,
 )
 from tests.unit.sampling.comparison import assert_same_posterior, assert_same_state
-from tests.unit.sampling.runs import NUM_CHAINS, NUM_DRAWS, advance, run
+from tests.unit.sampling.runs import NUM_DRAWS, Recorder, advance, run
+
+
+class StopAfter:
+    """Says yes when it was asked often enough."""
+
+    def __init__(self, count):
+        self.left = count
+
+    def __call__(self):
+        self.left -= 1
+        return self.left < 0
 
 
 def stored(state):
@@ -24,15 +37,33 @@ def stored(state):
     return state_from_checkpoint(arrays, json.loads(json.dumps(meta)))
 
 
-def test_a_run_resumed_at_any_point_ends_the_same(engineered):
+def one_unit(engine, state):
+    """Return the state after one more unit of work."""
+    recorder = Recorder()
+    with pytest.raises(InterruptedRunError):
+        advance(engine, state, recorder=recorder, should_stop=StopAfter(1))
+    return recorder.states[-1]
+
+
+def test_every_unit_resumed_does_the_same(engineered):
+    """Unit by unit, each from the disk and in an engine that knows nothing."""
     engine, _, final, states = engineered
     phases = {"anneal", "warmup", "scout", "produce", "done"}
     assert {state.phase for state in states} == phases
-    for state in states[:-1]:
-        state = stored(state)
+    for before, after in pairwise(states):
+        state = stored(before)
         engineered.put_back(state)
-        again, _, _ = advance(engine, state)
-        assert_same_state(again, final)
+        if before.phase == "produce":  # how long a unit is depends on the clock
+            again, _, _ = advance(engine, state)
+            assert_same_state(again, final)
+        elif before.phase != "done":
+            assert_same_state(one_unit(engine, state), after)
+
+
+def test_the_first_unit_is_the_same_again(engineered):
+    engineered.put_back(RunState())
+    again = one_unit(engineered.engine, RunState())
+    assert_same_state(again, engineered.states[0])
 
 
 def test_states_survive_the_disk(engineered):
@@ -50,7 +81,7 @@ def test_block_length_does_not_change_draws(engineered, monkeypatch):
         again, _, units = advance(engine, start)
         assert_same_state(again, final)
         lengths = {len(chunk.position) for chunk in units[-1].draws}
-        assert (lengths == {3}) == (seconds < 1.0)
+        assert (lengths == {engine.draws_per_sweep(start)}) == (seconds < 1.0)
     pieces = start
     for num_sweeps in (1, 4, 2):
         pieces = produce(engine, pieces, num_sweeps=num_sweeps)
@@ -86,10 +117,12 @@ def test_production_changes_nothing_learned(engineered):
 def test_the_budget_of_evaluations_is_kept(engineered):
     engine, _, final, states = engineered
     start = next(state for state in states if state.phase == "produce")
-    limit = 2 * start.num_log_prob + 20 * NUM_CHAINS
+    limit = 2 * start.num_spent + 20 * engine.sweep_cost(start)
     engineered.put_back(start)
     cut, reasons, _ = advance(engine, start, num_draws=10_000, max_evaluations=limit)
-    assert limit - 3 * NUM_CHAINS < cut.num_log_prob <= limit
+    # Gradients are evaluations too; no sweep is begun that might not be paid for.
+    assert limit - engine.sweep_cost(start) < cut.num_spent <= limit
+    assert (cut.num_gradient > 0) == (engine.kernel != "t_pcn")
     assert 0 < cut.num_draws < 10_000
     assert "Raise `max_evaluations`" in reasons[0]
     # A few draws fewer are the same draws.
@@ -103,17 +136,31 @@ def test_half_of_the_budget_ends_the_warmup(engineered):
     engine, _, _, states = engineered
     start = next(state for state in states if state.window == 1)
     engineered.put_back(start)
-    limit = int(1.5 * start.num_log_prob)
+    limit = int(1.5 * start.num_spent)
     cut, _, _ = advance(engine, start, max_evaluations=limit)
     assert "warmup 2" not in [window.name for window in cut.history]
     assert any("ended early" in note for w in cut.history for note in w.notes)
 
 
+@pytest.mark.parametrize("limit", [20_000, 35_000])
+def test_no_phase_spends_more_than_the_limit(engineered, limit):
+    engineered.put_back(RunState())
+    engine = engineered.engine
+    cut, _, states = advance(
+        engine, RunState(), num_draws=10_000, max_evaluations=limit
+    )
+    assert limit - engine.sweep_cost(cut) < cut.num_spent <= limit
+    start = next(state for state in states if state.phase == "produce")
+    assert start.num_spent < 0.7 * limit
+
+
 def test_a_target_ess_is_reached(engineered):
     engine, _, final, _ = engineered
     engineered.put_back(final)
-    longer, reasons, _ = advance(engine, final, target_ess=600.0)
+    wanted = 1.5 * smallest_ess(final)
+    longer, reasons, _ = advance(engine, final, target_ess=wanted)
     assert longer.num_draws > final.num_draws
+    assert smallest_ess(longer) >= wanted
     assert reasons == []
     engineered.put_back(final)
     assert advance(engine, final, target_ess=1.0)[0].num_draws == final.num_draws
@@ -128,17 +175,6 @@ def test_a_limit_of_seconds_ends_the_run(engineered):
 
 
 # The same through `sample` itself, with files, in a new engine each time.
-
-
-class StopAfter:
-    """Says yes when it was asked often enough."""
-
-    def __init__(self, count):
-        self.left = count
-
-    def __call__(self):
-        self.left -= 1
-        return self.left < 0
 
 
 def interrupted(backend, path, stops):
@@ -168,7 +204,7 @@ def test_interrupted_at_every_unit(finished, tmp_path):
     while phases[-1] != "produce" and len(phases) < 40:
         phases += interrupted(finished.backend, path, [1])
     phases += interrupted(finished.backend, path, [1])
-    assert set(phases) == {"anneal", "warmup", "produce"}
+    assert set(phases) == {"anneal", "warmup", "scout", "produce"}
     resumed = run(finished.backend, checkpoint=path, resume=True)
     assert_same_posterior(resumed, finished.posterior)
 

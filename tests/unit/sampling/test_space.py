@@ -7,6 +7,12 @@ from scipy import stats
 
 from flowmc import Target
 from flowmc.sampling.space import DEFAULT_REFERENCE_SCALE, Space
+from flowmc.sampling.tempering import (
+    graph_tempered,
+    host_tempered,
+    temper,
+    untemper,
+)
 
 BOUNDS = [(0.0, 2.0), (-1.0, np.inf)]
 
@@ -94,3 +100,46 @@ def test_host_evaluations_are_counted():
     for space in (graph, host):
         space.log_prob(points(7))
         assert space.target.num_evaluations == 7
+
+
+# Between the reference and the target.
+
+INSIDE = np.array([-1e5, -3.0, 0.0, 700.0])
+REFERENCE = np.array([-4.0, -np.inf, -1e3, 2.0])
+
+
+@pytest.mark.parametrize("b", [1e-6, 0.3, 1.0])
+def test_tempering_is_undone(b):
+    reference = np.array([-4.0, -5.0, -1e3, 2.0])
+    tempered = temper(INSIDE, reference, b)
+    np.testing.assert_allclose(tempered, (1.0 - b) * reference + b * INSIDE)
+    back = untemper(tempered, reference, b)
+    np.testing.assert_allclose(back, INSIDE, rtol=1e-9, atol=1e-12 / b)
+
+
+@pytest.mark.parametrize("b", [0.0, 1e-300, 0.5, 1.0])
+def test_a_density_of_zero_stays_zero_and_warns_of_nothing(b):
+    log_prob = np.array([-np.inf, -np.inf, -3.0])
+    reference = np.array([-4.0, -np.inf, -np.inf])
+    tempered = temper(log_prob, reference, b)
+    assert np.isneginf(tempered[:2]).all()
+    assert not np.isnan(tempered).any()
+    if b:
+        assert np.isneginf(untemper(tempered, reference, b)[:2]).all()
+
+
+def test_outside_the_reference_nothing_is_worth_anything_before_the_end():
+    for b, is_far in ((0.5, True), (1.0, False)):
+        tempered = temper(INSIDE, REFERENCE, b)
+        assert (tempered[1] < -1e299) == is_far
+        assert np.isfinite(tempered).all()
+
+
+@pytest.mark.parametrize("b", [0.0, 1e-9, 0.4, 1.0])
+def test_graph_and_host_temper_alike(b):
+    graph, host = spaces(prior=PRIOR)
+    x = points()
+    expected = temper(host.log_prob(x), host.log_reference(x), b)
+    np.testing.assert_allclose(host_tempered(host, x, b), expected)
+    found = graph_tempered(graph, tf.constant(x), tf.constant(b, tf.float64))
+    np.testing.assert_allclose(found, expected, rtol=1e-6)

@@ -47,10 +47,10 @@ def test_each_kernel_has_its_counterpart_for_a_vae():
     names = ("random_walk", "t_pcn", "elliptical_slice", "mala", "hmc", "nuts")
     for name in names:
         assert local_name(name, flow) == name
-        kernel = make_local(local_name(name, vae), vae)
+        kernel = make_local(local_name(name, vae), vae, flow)
         assert kernel.name in {"latent_walk", "latent_hmc"}
         assert first_step_size(local_name(name, vae), 2) > 0.0
-    assert make_local("latent_hmc:mala", vae).inner.name == "mala"
+    assert make_local("latent_hmc:mala", vae, flow).inner.name == "mala"
 
 
 def test_the_view_of_a_vae_inverts_and_bounds():
