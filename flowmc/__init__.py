@@ -7,6 +7,7 @@ first use (PEP 562).
 __all__ = [
     "ModelError",
     "Posterior",
+    "Schedule",
     "Target",
     "adapters",
     "diagnose",
@@ -34,6 +35,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "Posterior": "flowmc.results.posterior",
+    "Schedule": "flowmc.sampling.settings",
     "Target": "flowmc.targets.target",
     "diagnose": "flowmc.sampling.diagnose",
     "fit": "flowmc.training.fit",

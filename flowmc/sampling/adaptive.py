@@ -145,9 +145,11 @@ class _Loop:
     def _warmup(self, state: RunState) -> RunState:
         windows, window = self._engine.schedule.windows, state.window
         if self._scout_is_due(state):
-            return self._scout_group(replace(state, phase="scout", unit=0))
+            scalars = {**state.scalars, "spent_before": state.num_spent}
+            state = replace(state, phase="scout", unit=0, scalars=scalars)
+            return self._scout_group(state)
         if self._half_is_spent(state):
-            note = "warm-up ended early: half of `max_evaluations` was used up"
+            note = "warm-up ended early: half of the budget was used up"
             record = WindowRecord("warmup ended", "none", 0, notes=(note,))
             state = replace(state, history=(*state.history, record))
             return freeze(conclude(self._engine, state))
@@ -182,9 +184,9 @@ class _Loop:
         return self._scout_group(state)
 
     def _scout_group(self, state: RunState) -> RunState:
+        spent = state.num_spent - int(state.scalars["spent_before"])
         limit = self._budget.max_evaluations
-        cost = (state.unit + 1) * self._engine.sweep_cost(state)
-        is_last = limit is not None and cost > SCOUT_SHARE * limit
+        is_last = limit is not None and spent > SCOUT_SHARE * limit
         state = self._second_group.advance(state, is_last=is_last)
         scalars = state.scout["scalars"]
         done = round(100 * float(scalars[0]) ** 0.1)
@@ -193,8 +195,7 @@ class _Loop:
 
     def _half_is_spent(self, state: RunState) -> bool:
         """Whether learning has had its share of the evaluations."""
-        limit = self._budget.max_evaluations
-        return limit is not None and state.num_spent > WARMUP_SHARE * limit
+        return self._budget.is_spent(state.num_spent, share=WARMUP_SHARE)
 
     def _produce(self, state: RunState) -> RunState:
         to_check = self._sweeps_to_check(state)

@@ -30,6 +30,13 @@ class Budget:
         """Whether the caller asked to stop."""
         return self.should_stop is not None and bool(self.should_stop())
 
+    def is_spent(self, num_evaluations: int, *, share: float) -> bool:
+        """Whether a share of the evaluations or of the time is used up."""
+        limit, elapsed = self.max_evaluations, time.monotonic() - self.started
+        if limit is not None and num_evaluations > share * limit:
+            return True
+        return self.max_seconds is not None and elapsed > share * self.max_seconds
+
     def exhausted(self, num_evaluations: int, *, next_cost: int) -> str | None:
         """Return the sentence of the limit that leaves no room for more, or None."""
         limit = self.max_evaluations

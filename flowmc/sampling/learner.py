@@ -155,9 +155,8 @@ class Learner(Maps):
         self._trainer, self._is_trained = self._make_trainer(), False
         self.fit_affine()
         history, _ = self.refit(window=window, progress=progress)
-        is_sound = self._is_trained and history is not None  # the gate let it pass
-        if is_sound and history.best_loss < loss - FAMILY_GAIN:
-            gain = loss - history.best_loss
+        gain = -np.inf if history is None else loss - history.best_loss
+        if self._is_trained and gain > FAMILY_GAIN:  # and the gate let it pass
             return f"{family} replaces {name}: better by {gain:.2f} nats"
         vars(self).update(former, train_seconds=self.train_seconds)
         return f"{family} was tried and is no better than {name}"

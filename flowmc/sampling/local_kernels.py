@@ -61,17 +61,18 @@ def check_local(name: str, target: Target) -> None:
         )
 
 
-def choose_local(name: str, target: Target) -> str:
+def choose_local(name: str, target: Target, *, is_limited: bool = False) -> str:
     """Return the local kernel that "auto" means for `target`; other names as they are.
 
     A leapfrog step through an autoregressive map costs a hundred times one through the
     affine map, and jumps already carry the network's knowledge: with gradients the
-    trajectories are straight ones in whitened coordinates.
+    trajectories are straight ones in whitened coordinates.  Where evaluations are
+    limited a step must cost one.
     """
     if name != "auto":
         return name
     is_smooth = target.backend == "tensorflow" and target.has_gradient
-    return f"hmc{IN_AFFINE}" if is_smooth else "t_pcn"
+    return f"hmc{IN_AFFINE}" if is_smooth and not is_limited else "t_pcn"
 
 
 def local_name(name: str, model: Any) -> str:

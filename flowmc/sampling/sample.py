@@ -23,7 +23,7 @@ from flowmc.sampling.device import place
 from flowmc.sampling.engine import Engine
 from flowmc.sampling.local_kernels import check_local, choose_local
 from flowmc.sampling.saver import Saver, digest
-from flowmc.sampling.settings import Schedule
+from flowmc.sampling.settings import Schedule, default_schedule
 from flowmc.sampling.space import Space
 from flowmc.sampling.state import RunState
 from flowmc.sampling.warmup import KERNEL_NAMES
@@ -60,16 +60,20 @@ def sample(
         target: What to sample.
         num_draws: Draws of each chain.
         num_chains: Chains, moved together.
-        model: "auto", a family name, or a model of `flowmc.models`, copied.
-        kernel: The local kernel run in the model's base space: "random_walk" (which
-            "auto" takes), "t_pcn", "elliptical_slice", or with gradients "mala", "hmc"
-            or "nuts".  For a VAE those without gradients mean `latent_walk`, the others
+        model: "auto" (a `maf`, another family where jumps from it fare badly), a family
+            name, or a model of `flowmc.models`, copied.
+        kernel: The local kernel run in the model's base space: "random_walk", "t_pcn",
+            "elliptical_slice", or with gradients "mala", "hmc" or "nuts".  "auto" is
+            HMC in the affine map's coordinates for targets in TensorFlow, else t_pcn.
+            For a VAE those without gradients mean `latent_walk`, the others
             `latent_hmc` with that kernel inside.
         initial: Starting positions theta `[n, D]`; None anneals from the prior.
         schedule: Settings of warm-up and training; defaults fit most problems.
         target_ess: Go on until the smallest bulk ESS is at least this.
-        max_evaluations: Most evaluations of the log-density, warm-up included.
-        max_seconds: Most seconds; draws then depend on the machine.
+        max_evaluations: Most evaluations of the log-density and of its gradient,
+            warm-up included, of which learning gets half.
+        max_seconds: Most seconds, of which learning gets half; draws then depend on
+            the machine.
         device: "auto" (a GPU where there is one), "cpu", "gpu", or a
             tf.distribute.MirroredStrategy, over whose devices the chains are split.
         seed: Integer; the same seed gives the same draws on the same machine.
@@ -89,7 +93,7 @@ def sample(
         InterruptedRunError: Stopped by `should_stop` or Ctrl-C, state saved.
     """
     _check(target, num_draws, num_chains, kernel, resume, checkpoint)
-    settings = schedule or Schedule()
+    settings = schedule or default_schedule(num_chains, max_evaluations)
     config = {
         "num_draws": num_draws,
         "num_chains": num_chains,
@@ -106,7 +110,7 @@ def sample(
         engine = Engine(
             space,
             model=DEFAULT_MODEL if model == "auto" else model,
-            kernel=choose_local(kernel, target),
+            kernel=choose_local(kernel, target, is_limited=max_evaluations is not None),
             schedule=settings,
             num_chains=num_chains,
             seed=root_seed(seed),

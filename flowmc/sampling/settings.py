@@ -3,11 +3,14 @@
 Everything counts draws, steps and evaluations; nothing here is a time.
 """
 
-__all__ = ["AnnealSettings", "Schedule", "TrainSettings"]
+__all__ = ["AnnealSettings", "Schedule", "TrainSettings", "default_schedule"]
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from flowmc.core.checks import check_positive_integer
+
+TEMPERATURES = 20  # that an annealing usually takes
+ANNEAL_SHARE = 1.0 / 3.0  # of a budget of evaluations
 
 
 @dataclass(frozen=True)
@@ -85,3 +88,18 @@ class Schedule:
 
     def __post_init__(self) -> None:
         check_positive_integer(self.num_importance, name="schedule.num_importance")
+
+
+def default_schedule(num_chains: int, max_evaluations: int | None) -> Schedule:
+    """Return the settings for a run; a small budget gets fewer particles.
+
+    Annealing takes some twenty temperatures, at each of which every particle is
+    evaluated `num_local + num_jumps` times; a third of the budget is for that.
+    """
+    usual = Schedule()
+    if max_evaluations is None:
+        return usual
+    of_one = TEMPERATURES * (usual.num_local + usual.num_jumps) * num_chains
+    affordable = int(ANNEAL_SHARE * max_evaluations / of_one)
+    particles = max(1, min(affordable, usual.anneal.particles_per_chain))
+    return replace(usual, anneal=replace(usual.anneal, particles_per_chain=particles))
