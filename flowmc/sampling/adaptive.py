@@ -20,6 +20,7 @@ from flowmc.sampling.engine import Engine, PartialBlockError
 from flowmc.sampling.production import is_enough, produce
 from flowmc.sampling.saver import Saver
 from flowmc.sampling.scout import ScoutPhase
+from flowmc.sampling.shown import Shown
 from flowmc.sampling.start import StartPhase
 from flowmc.sampling.state import RunState
 from flowmc.sampling.warmup import acceptance_by_kernel, freeze, warm_up
@@ -86,7 +87,8 @@ class _Loop:
     def __init__(self, engine, start, budget, progress) -> None:
         self._engine, self._start = engine, start
         self._second_group = ScoutPhase(engine)
-        self._budget, self._progress = budget, progress
+        self._budget = budget
+        self._shown = Shown(engine, progress, budget=budget)
         self._block_size = 1
         self._before = self._counts()
         self.reasons: list[str] = []
@@ -134,16 +136,13 @@ class _Loop:
 
     def _anneal(self, state: RunState) -> RunState:
         state = self._start.advance(state, is_last=self._half_is_spent(state))
-        if state.phase == "anneal":
-            done = round(100 * state.scalars["inverse_temperature"] ** 0.1)
-            stats = {"b": float(state.scalars["inverse_temperature"])}
-            self._progress.update("anneal", done, 100, stats)
-        else:
-            self._progress.update("anneal", 100, 100)
+        is_over = state.phase != "anneal"
+        b = 1.0 if is_over else float(state.scalars["inverse_temperature"])
+        self._shown.annealing(b)
         return state
 
     def _warmup(self, state: RunState) -> RunState:
-        windows, window = self._engine.schedule.windows, state.window
+        window = state.window
         if self._scout_is_due(state):
             scalars = {**state.scalars, "spent_before": state.num_spent}
             state = replace(state, phase="scout", unit=0, scalars=scalars)
@@ -154,19 +153,7 @@ class _Loop:
             state = replace(state, history=(*state.history, record))
             return freeze(conclude(self._engine, state))
         state = warm_up(self._engine, state)
-        extra = max(0, window + 1 - len(windows))
-        sizes = windows + extra * windows[-1:]
-        done = sum(sizes[: state.window]) + state.unit
-        if state.phase == "produce":
-            done = sum(sizes)
-        recent = state.warmup[-1:]
-        rates = acceptance_by_kernel(recent, int(recent[0].window[0]))
-        stats = {
-            "window": f"{window + 1}/{len(sizes)}",
-            "model": self._engine.learner.model.name,
-            **rates,
-        }
-        self._progress.update("warm-up", done, sum(sizes), stats)
+        self._shown.warm_up(state, window=window)
         return state
 
     def _scout_is_due(self, state: RunState) -> bool:
@@ -188,9 +175,7 @@ class _Loop:
         limit = self._budget.max_evaluations
         is_last = limit is not None and spent > SCOUT_SHARE * limit
         state = self._second_group.advance(state, is_last=is_last)
-        scalars = state.scout["scalars"]
-        done = round(100 * float(scalars[0]) ** 0.1)
-        self._progress.update("second group", done, 100, {"b": float(scalars[0])})
+        self._shown.annealing(float(state.scout["scalars"][0]), phase="second group")
         return state
 
     def _half_is_spent(self, state: RunState) -> bool:
@@ -206,9 +191,7 @@ class _Loop:
         capacity = self._engine.block()[1].capacity
         fitting = int(self._block_size * BLOCK_SECONDS / elapsed)
         self._block_size = max(1, min(fitting, 2 * self._block_size, capacity))
-        wanted = self._budget.num_draws
-        rates = acceptance_by_kernel(state.draws[-1:], len(state.history))
-        self._progress.update("sample", min(state.num_draws, wanted), wanted, rates)
+        self._shown.production(state)
         return state if count < to_check else self._finish_if_enough(state)
 
     def _sweeps_to_check(self, state: RunState) -> int:
