@@ -74,12 +74,15 @@ def setting_rows(posterior: Posterior) -> list[tuple[str, str, str]]:
 
 def notes_of_run(posterior: Posterior) -> list[str]:
     """Return sentences on what a reader of the numbers must know about the run."""
-    if posterior.config.get("reproducible", True):
-        return []
-    return [
-        "Not reproducible: the run was limited in seconds, so the number of draws "
-        "depends on the machine. Repeat it with `num_draws` or `max_evaluations`."
-    ]
+    notes = []
+    if cut_short := posterior.config.get("cut_short"):
+        notes.append(str(cut_short))
+    if not posterior.config.get("reproducible", True):
+        notes.append(
+            "Not reproducible: the run was limited in seconds, so the number of draws "
+            "depends on the machine. Repeat it with `num_draws` or `max_evaluations`."
+        )
+    return notes
 
 
 def _rate(value: float) -> str:

