@@ -17,6 +17,7 @@ from flowmc.results.verdict import PARETO_K_LIMIT, judge
 from flowmc.sampling.engine import Engine
 from flowmc.sampling.evidence import collect_evidence
 from flowmc.sampling.latent import is_latent
+from flowmc.sampling.reasons import settings_and_why
 from flowmc.sampling.space import Space
 from flowmc.sampling.state import DrawChunk, RunState, join_chunks
 from flowmc.sampling.warmup import KERNEL_NAMES
@@ -70,7 +71,7 @@ def assemble(
         stats=stats,
         **_quoted(evidences, diagnostics.pareto_k),
         evidence=evidences,
-        config={**config, **_pilot(state)},
+        config={**config, **_pilot(engine, state)},
         history=state.history,
         cost=_cost(space, state, since=started),
         saved_model=to_saved(engine.learner.model),
@@ -121,8 +122,9 @@ def _quoted(evidences: dict[str, Any], pareto_k: float | None) -> dict[str, Any]
     return {"log_evidence": value, "log_evidence_error": error}
 
 
-def _pilot(state: RunState) -> dict[str, Any]:
-    return {"pilot": dict(state.pilot)} if state.pilot else {}
+def _pilot(engine: Engine, state: RunState) -> dict[str, Any]:
+    """Return the pilot's figures, and every setting with its reason."""
+    return {"pilot": {**state.pilot, "reasons": settings_and_why(engine, state)}}
 
 
 def _cost(space: Space, state: RunState, *, since: float) -> Cost:

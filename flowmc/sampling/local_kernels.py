@@ -41,6 +41,7 @@ WITH_GRADIENT = ("mala", "hmc", "nuts")
 WITH_JITTER = ("random_walk", "t_pcn", "hmc")
 WITHOUT_CIRCLES = ("t_pcn", "elliptical_slice")
 IN_AFFINE = "@affine"  # the local kernel's coordinates, whatever map the jumps have
+LEAST_BUDGET = 3000  # evaluations a chain, below which "auto" takes no trajectories
 MOST_LEAPFROGS = 10  # of those: jumps are there for what is far
 JITTER = 3.0  # local steps are shrunk by up to a factor of 20, for chains in bad places
 LATENT = {"latent_walk": lambda size: min(0.9, 1.5 / math.sqrt(size))}
@@ -61,18 +62,27 @@ def check_local(name: str, target: Target) -> None:
         )
 
 
-def choose_local(name: str, target: Target, *, is_limited: bool = False) -> str:
+def choose_local(
+    name: str, target: Target, *, limit: int | None = None, num_chains: int = 1
+) -> str:
     """Return the local kernel that "auto" means for `target`; other names as they are.
 
     A leapfrog step through an autoregressive map costs a hundred times one through the
     affine map, and jumps already carry the network's knowledge: with gradients the
-    trajectories are straight ones in whitened coordinates.  Where evaluations are
-    limited a step must cost one.
+    trajectories are straight ones in whitened coordinates.  A small budget cannot pay
+    for trajectories.
+
+    Args:
+        name: What the user asked for.
+        target: What is sampled.
+        limit: Most evaluations, gradients among them; None for no limit.
+        num_chains: Chains that share them.
     """
     if name != "auto":
         return name
     is_smooth = target.backend == "tensorflow" and target.has_gradient
-    return f"hmc{IN_AFFINE}" if is_smooth and not is_limited else "t_pcn"
+    can_pay = limit is None or limit >= LEAST_BUDGET * num_chains
+    return f"hmc{IN_AFFINE}" if is_smooth and can_pay else "t_pcn"
 
 
 def local_name(name: str, model: Any) -> str:

@@ -110,7 +110,9 @@ def sample(
         engine = Engine(
             space,
             model=DEFAULT_MODEL if model == "auto" else model,
-            kernel=choose_local(kernel, target, is_limited=max_evaluations is not None),
+            kernel=choose_local(
+                kernel, target, limit=max_evaluations, num_chains=num_chains
+            ),
             schedule=settings,
             num_chains=num_chains,
             seed=root_seed(seed),

@@ -44,8 +44,9 @@ def run_tempered(
         LogProbError: The target failed.
     """
     sweep, runner = engine.block(engine.annealing_name)
-    num_local = engine.schedule.num_local
     local = tuned_part(sweep.local)
+    is_dear = hasattr(local, "trajectory_length")  # each step costs several gradients
+    num_local = max(1, engine.schedule.num_local // (2 if is_dear else 1))
     if hasattr(local, "step_size"):
         local.step_size.assign(step_size)
     records = []

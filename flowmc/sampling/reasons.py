@@ -1,0 +1,89 @@
+"""Why a run was set up as it was: every setting in force, with its reason, in words."""
+
+__all__ = ["settings_and_why"]
+
+from flowmc.sampling.engine import Engine
+from flowmc.sampling.local_kernels import IN_AFFINE
+from flowmc.sampling.state import RunState
+
+
+def settings_and_why(engine: Engine, state: RunState) -> dict[str, str]:
+    """Return setting -> "value: reason" for the report.
+
+    Args:
+        engine: Of a run that is done.
+        state: Its last state.
+    """
+    schedule, size = engine.schedule, engine.space.event_size
+    learner, chains = engine.learner, engine.num_chains
+    per_chain = schedule.anneal.particles_per_chain
+    needed = schedule.train.min_draws_per_parameter * size
+    pilot = state.pilot
+    return {
+        **dict(pilot.get("reasons", {})),
+        "model": _model(engine, state),
+        "kernel": _kernel(engine),
+        "step_size": (
+            f"{state.scalars.get('step_size', float('nan')):.3g}: adapted in warm-up, "
+            f"starting from the rule for {size} dimensions"
+        ),
+        "particles": (
+            f"{per_chain * chains}: {per_chain} for each of {chains} chains; fewer "
+            "where evaluations are limited"
+        ),
+        "min_draws": (
+            f"{needed}: {schedule.train.min_draws_per_parameter} for each of {size} "
+            "parameters, before a network is tried"
+        ),
+        "windows": _windows(state),
+        "num_jumps": (
+            f"{schedule.num_jumps}: drawn and evaluated in one batch of "
+            f"{schedule.num_jumps * chains}"
+        ),
+        "defensive_weight": (
+            f"{schedule.defensive_weight:g}: heavy tails in the proposal bound its "
+            "weights where the map fails"
+        ),
+        "proposal": (
+            "mixture of two networks: it beats either alone"
+            if learner.rules == "mixture"
+            else f"{learner.model.name}, with heavy tails"
+        ),
+    }
+
+
+def _model(engine: Engine, state: RunState) -> str:
+    """Say which map rules, in the words of the last window that decided."""
+    learner = engine.learner
+    words = ("affine map", "affine:", "replaces", "no better than")
+    said = [
+        note
+        for window in state.history
+        for note in window.notes
+        if any(word in note for word in words)
+    ]
+    return f"{learner.model.name}: {said[-1] if said else 'as given'}"
+
+
+def _kernel(engine: Engine) -> str:
+    name = engine.kernel.removesuffix(IN_AFFINE)
+    if engine.kernel.endswith(IN_AFFINE):
+        return (
+            f"{name}: the target has gradients; trajectories run in the affine map's "
+            "coordinates, where they cost least"
+        )
+    has_gradient = engine.space.target.has_gradient
+    known = "gradients are not used" if has_gradient else "the target has no gradients"
+    return f"{name}: {known}; steps are taken in the base space of the map in force"
+
+
+def _windows(state: RunState) -> str:
+    done = [window for window in state.history if window.name.startswith("warmup ")]
+    windows = [window for window in done if window.num_steps]
+    if not windows:
+        return "0: the budget ended the warm-up"
+    rates = [f"{window.acceptance.get('jump', float('nan')):.2f}" for window in windows]
+    return (
+        f"{len(windows)}: acceptance of jumps went {', '.join(rates)}; more would "
+        "follow while it is poor or rising"
+    )
