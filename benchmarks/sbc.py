@@ -41,6 +41,8 @@ NUM_RANKED = 127  # thinned draws: ranks from 0 to 127
 NUM_BINS = 16
 SCHEDULE = Schedule(
     windows=(4, 8),
+    extra_windows=0,
+    second_group=False,
     train=TrainSettings(max_steps=200, patience=200, capacity=1024),
 )
 ALPHA = 0.01

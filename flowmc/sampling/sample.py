@@ -97,12 +97,9 @@ def sample(
     config = {
         "num_draws": num_draws,
         "num_chains": num_chains,
-        "model": model if isinstance(model, str) else model.description,
         "kernel": kernel,
-        "kernel_names": list(KERNEL_NAMES),
         "reproducible": max_seconds is None,
-        "seed": [int(word) for word in root_seed(seed)],
-        "schedule": asdict(settings),
+        **_described(model, seed, settings),
     }
     bar = make_progress(progress)
     with place(device, can_split=True) as devices:
@@ -118,7 +115,7 @@ def sample(
             seed=root_seed(seed),
             progress=bar if progress else False,
             devices=devices,
-            is_free_to_choose=model == "auto" if isinstance(model, str) else False,
+            is_free_to_choose=isinstance(model, str) and model == "auto",
         )
         config["num_replicas"] = len(devices)  # draws depend on it
         budget = Budget(
@@ -131,12 +128,27 @@ def sample(
         state, reasons = run_adaptive(
             engine, state, initial=initial, budget=budget, saver=saver, progress=bar
         )
-        if reasons and target_ess is None:
-            # Fewer draws than asked for are not worse ones: the checks judge them.
-            config["cut_short"], reasons = reasons[0], []
+        reasons = _kept_reasons(reasons, config, target_ess=target_ess)
         reasons += _reasons_of_start(space, initial, state)
         wanted = None if target_ess or max_seconds else num_draws
         return assemble(engine, state, num_draws=wanted, config=config, reasons=reasons)
+
+
+def _kept_reasons(reasons: list[str], config: dict, *, target_ess: Any) -> list[str]:
+    """Return the reasons that count; fewer draws than asked for are not worse ones."""
+    if reasons and target_ess is None:
+        config["cut_short"], reasons = reasons[0], []
+    return reasons
+
+
+def _described(model: Any, seed: Any, settings: Schedule) -> dict[str, Any]:
+    """Return what the configuration says of model, seed and schedule."""
+    return {
+        "model": model if isinstance(model, str) else model.description,
+        "kernel_names": list(KERNEL_NAMES),
+        "seed": [int(word) for word in root_seed(seed)],
+        "schedule": asdict(settings),
+    }
 
 
 def _check(target, num_draws, num_chains, kernel, resume, checkpoint) -> None:
