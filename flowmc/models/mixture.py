@@ -64,6 +64,11 @@ class MixtureDensity(tf.Module):
         """Return the log-density `[..., D] -> [...]`, float64."""
         x = tf.identity(tf.convert_to_tensor(x, dtype=tf.float64))
         rows = [part.log_prob(x) for part in self.parts]
+        # One part's failure is not the other's: it has no density there.
+        rows = [
+            tf.where(tf.math.is_nan(row), tf.constant(-np.inf, row.dtype), row)
+            for row in rows
+        ]
         terms = [row + self._log_share[k] for k, row in enumerate(rows)]
         return tf.reduce_logsumexp(tf.stack(terms), axis=0)
 

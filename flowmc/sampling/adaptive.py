@@ -17,7 +17,7 @@ from flowmc.core.records import WindowRecord
 from flowmc.sampling.budget import Budget
 from flowmc.sampling.conclusion import conclude, scout_window
 from flowmc.sampling.engine import Engine, PartialBlockError
-from flowmc.sampling.production import is_enough, produce
+from flowmc.sampling.production import is_enough, never_enough, produce
 from flowmc.sampling.saver import Saver
 from flowmc.sampling.scout import ScoutPhase
 from flowmc.sampling.shown import Shown
@@ -174,8 +174,11 @@ class _Loop:
         spent = state.num_spent - int(state.scalars["spent_before"])
         limit = self._budget.max_evaluations
         is_last = limit is not None and spent > SCOUT_SHARE * limit
+        is_last |= self._budget.is_spent(0, share=WARMUP_SHARE + SCOUT_SHARE)
         state = self._second_group.advance(state, is_last=is_last)
-        self._shown.annealing(float(state.scout["scalars"][0]), phase="second group")
+        is_over = state.phase != "scout"
+        b = 1.0 if is_over else float(state.scout["scalars"][0])
+        self._shown.annealing(b, phase="second group")
         return state
 
     def _half_is_spent(self, state: RunState) -> bool:
@@ -215,6 +218,7 @@ class _Loop:
             num_done = self._counted(state).num_spent
             cost = self._engine.sweep_cost(state)
             reason = self._budget.exhausted(num_done, next_cost=cost)
+            reason = reason or never_enough(state, self._budget)
             if reason is None:
                 return state
             self.reasons.append(reason)

@@ -8,7 +8,7 @@ changes little, so a map that fits the one proposes well for the other; the chai
 the target together with a map of all of it.
 """
 
-__all__ = ["Annealer", "Particles"]
+__all__ = ["Annealer", "Particles", "num_particles"]
 
 from typing import Any, NamedTuple
 
@@ -27,6 +27,7 @@ FIRST_DRAWS_PER_PARTICLE = 4
 ROWS_PER_SWEEP = 6  # states of each particle that enter the ladder
 POOR_JUMPS = 0.4  # acceptance below which the network is tried
 MIXED = 0.5  # correlation with the particles' first places that is low enough
+MOST_BATCHES = 20  # of first draws, where few have any density
 MOST_SWEEPS = 3  # at one temperature
 
 
@@ -51,6 +52,7 @@ class Annealer:
 
     Attributes:
         ladder: All that was visited.
+        num_first: First draws that had any density, 0 before the start.
     """
 
     def __init__(self, engine: Engine, *, num_particles: int, seed: Any) -> None:
@@ -59,6 +61,7 @@ class Annealer:
         self._num_particles = num_particles
         self._seed = seed
         self.ladder = Ladder(engine.space.event_size)
+        self.num_first = 0
 
     def start(self) -> Particles:
         """Draw the first cloud.
@@ -70,12 +73,19 @@ class Annealer:
         random = generator(fold_in(self._seed, "start"))
         x = self._space.sample_reference(wanted, random=random)
         log_prob = self._space.log_prob(x)
+        for _ in range(MOST_BATCHES):
+            # A narrow support must not be stood for by a handful of points.
+            if np.isfinite(log_prob).sum() >= self._num_particles:
+                break
+            more = self._space.sample_reference(wanted, random=random)
+            x = np.concatenate([x, more])
+            log_prob = np.concatenate([log_prob, self._space.log_prob(more)])
         if not np.isfinite(log_prob).any():
             names = self._space.target.names
             theta = self._space.to_theta(x[:1])[0][0]
             raise InitialPositionError(
                 "Some starting point must have a finite log-density; all of "
-                f"{wanted} draws of the {self._reference_name()} gave -inf, the first "
+                f"{len(x)} draws of the {self._reference_name()} gave -inf, the first "
                 f"at {dict(zip(names, theta, strict=True))}. Pass `initial` positions, "
                 "or check the prior and the bounds.",
                 theta=theta,
@@ -84,6 +94,7 @@ class Annealer:
         log_reference = self._space.log_reference(x)
         self.ladder.add(x, log_prob, log_reference, b=0.0, log_evidence=0.0)
         rates = {"local": np.nan, "jump": np.nan}
+        self.num_first = int(np.isfinite(log_prob).sum())
         first = self._engine.first_annealing_step
         return Particles(x, log_prob, 0.0, first, 0.0, rates)
 
@@ -140,6 +151,8 @@ class Annealer:
 
     def _adapted(self, step_size: float, moves: Moves, count: int) -> float:
         kernel = self._engine.annealing_kernel
+        if not hasattr(kernel, "step_size"):
+            return step_size
         return adapt_step_size(
             step_size,
             moves.local_acceptance,
@@ -152,6 +165,11 @@ class Annealer:
         if self._space.target.has_prior:
             return "prior"
         return "box of the bounds" if self._space.is_bounded else "default reference"
+
+
+def num_particles(num_chains: int, *, wanted: int) -> int:
+    """Return at least `wanted` particles, a multiple of the chains."""
+    return num_chains * -(-max(wanted, num_chains) // num_chains)
 
 
 def _correlation(before: np.ndarray, after: np.ndarray) -> float:

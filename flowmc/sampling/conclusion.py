@@ -15,7 +15,7 @@ from flowmc.core.records import WindowRecord
 from flowmc.sampling.engine import Engine
 from flowmc.sampling.groups import UNSEEN_LIMIT, mixture_weights, unseen_share
 from flowmc.sampling.latent import is_latent
-from flowmc.sampling.maps import part_of
+from flowmc.sampling.maps import part_of, spread
 from flowmc.sampling.settings import Schedule
 from flowmc.sampling.state import RunState
 
@@ -37,7 +37,7 @@ def conclude(engine: Engine, state: RunState) -> RunState:
     is_density = not is_latent(learner.model)
     notes = []
     if state.modes["adopted"] and is_density and learner.rules == "network":
-        note = _mix(engine, state, np.concatenate([own[:MOST_JUDGED], found]))
+        note = _mix(engine, state, np.concatenate([spread(own, MOST_JUDGED), found]))
         notes += [note] if note else []
     model = learner.affine if not is_density else learner.model
     if learner.rules == "mixture":
@@ -46,15 +46,9 @@ def conclude(engine: Engine, state: RunState) -> RunState:
         **state.modes,
         "unseen_at_the_end": unseen_share(model, own=own, other=found),
     }
-    if state.modes["scout_inverse_temperature"] < 1.0:
-        pass  # what it saw was another density
-    elif modes["unseen_at_the_end"] > UNSEEN_LIMIT:
-        modes["alarm"] = (
-            "Every group of chains must see what the others found; "
-            f"{modes['unseen_at_the_end']:.1%} of the draws of a second, independent "
-            "group have practically no density under the proposal. A mode may be "
-            "missing: leave `initial` out, warm up longer, or use more chains."
-        )
+    has_arrived = modes["scout_inverse_temperature"] >= 1.0  # else: another density
+    if has_arrived and modes["unseen_at_the_end"] > UNSEEN_LIMIT:
+        modes["alarm"] = _alarm(modes["unseen_at_the_end"])
     record = WindowRecord(
         name="groups compared",
         model=learner.model.name,
@@ -67,6 +61,15 @@ def conclude(engine: Engine, state: RunState) -> RunState:
         modes=modes,
         learned=learner.to_arrays(),
         history=(*state.history, record),
+    )
+
+
+def _alarm(share: float) -> str:
+    return (
+        "Every group of chains must see what the others found; "
+        f"{share:.1%} of the draws of a second, independent group have practically no "
+        "density under the proposal. A mode may be missing: leave `initial` out, warm "
+        "up longer, or use more chains."
     )
 
 

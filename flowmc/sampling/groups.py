@@ -27,7 +27,11 @@ def unseen_share(model: Any, *, own: np.ndarray, other: np.ndarray) -> float:
         own: The group's draws `[n, D]`.
         other: The other group's.
     """
-    threshold = np.quantile(_log_prob(model, own), LOWEST_SHARE) - NEGLIGIBLE_NATS
+    log_prob = _log_prob(model, own)
+    finite = log_prob[np.isfinite(log_prob)]
+    if not len(finite):
+        return 1.0  # it does not even see its own
+    threshold = np.quantile(finite, LOWEST_SHARE) - NEGLIGIBLE_NATS
     seen = _log_prob(model, other) >= threshold
     return float(np.mean(~seen))
 

@@ -15,7 +15,7 @@ from flowmc.core.records import History
 from flowmc.core.seeds import fold_in
 from flowmc.models.saving import get_arrays, set_arrays
 from flowmc.sampling.latent import is_latent, make_view
-from flowmc.sampling.maps import Maps, part_of
+from flowmc.sampling.maps import Maps, part_of, spread
 from flowmc.sampling.settings import Schedule
 from flowmc.training.fit import fit
 from flowmc.training.gate import MOST_DRAWS, judge_refit
@@ -64,7 +64,7 @@ class Learner(Maps):
         draws = self.replay.draws
         self.affine.fit_whitening(draws)
         first, *others = self.proposals.values()
-        first.fit_tails(draws[:: -(-len(draws) // MOST_TAIL_DRAWS)])
+        first.fit_tails(spread(draws, MOST_TAIL_DRAWS))
         for proposal in others:
             proposal.set_tails(*first.tails)
 
@@ -86,15 +86,16 @@ class Learner(Maps):
         before, previous_log_q = get_arrays(network), None
         if self._is_trained and self._has_drifted(draws):
             self.restart()
+        judged = spread(draws, MOST_DRAWS)  # old and new: they come in order of arrival
         view = make_view(network, seed=fold_in(self._seed, "judge", window))
         if self._is_trained:
             # As many as the gate looks at: a VAE's codes differ with the number.
-            previous_log_q = view.log_prob(draws[:MOST_DRAWS]).numpy()
+            previous_log_q = view.log_prob(judged).numpy()
         history = self._train((window,), progress, whiten=not self._is_trained)
         gate = judge_refit(
             view,
-            draws,
-            log_prob=self.replay.log_prob,
+            judged,
+            log_prob=spread(self.replay.log_prob, MOST_DRAWS),
             previous_log_q=previous_log_q,
         )
         if not gate.is_accepted:
@@ -124,7 +125,7 @@ class Learner(Maps):
         before = get_arrays(network)
         steps = self._schedule.anneal.train_steps
         history = self._train(("level", level), False, whiten=True, max_steps=steps)
-        log_q = network.log_prob(draws[:MOST_DRAWS]).numpy()
+        log_q = network.log_prob(spread(draws, MOST_DRAWS)).numpy()
         if not np.isfinite(log_q).all():  # the gate proper waits for the target itself
             set_arrays(network, before)
             self.let_rule("affine")
@@ -140,7 +141,7 @@ class Learner(Maps):
     def _fall_back(self, draws: np.ndarray) -> None:
         """Let the affine map rule where the network no longer fits the draws."""
         if self.rules == "network" and not is_latent(self.network):
-            kept = draws[:MOST_DRAWS]
+            kept = spread(draws, MOST_DRAWS)
             loss, affine = (
                 -float(np.mean(model.log_prob(kept).numpy()))
                 for model in (self.network, self.affine)

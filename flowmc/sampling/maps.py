@@ -4,7 +4,7 @@ The affine map is always there.  The network takes over where it is better; besi
 second one may stand, in a mixture that proposes what either knows.
 """
 
-__all__ = ["Maps", "RULES", "part_of"]
+__all__ = ["Maps", "RULES", "part_of", "spread"]
 
 from collections.abc import Mapping
 from typing import Any
@@ -149,3 +149,8 @@ def part_of(arrays: Mapping[str, np.ndarray], name: str) -> dict[str, np.ndarray
     """Return the arrays below `name/`, without that prefix."""
     prefix = f"{name}/"
     return {k[len(prefix) :]: a for k, a in arrays.items() if k.startswith(prefix)}
+
+
+def spread(rows: np.ndarray, most: int) -> np.ndarray:
+    """Return at most `most` rows, evenly spaced: a reservoir is in order of arrival."""
+    return rows[:: max(1, -(-len(rows) // most))]

@@ -1,6 +1,6 @@
 """Frozen production: one exact transition, over and over; only this is reported."""
 
-__all__ = ["is_enough", "produce"]
+__all__ = ["is_enough", "never_enough", "produce", "smallest_ess"]
 
 from dataclasses import replace
 
@@ -12,6 +12,8 @@ from flowmc.sampling.budget import Budget
 from flowmc.sampling.engine import Engine, PartialBlockError
 from flowmc.sampling.state import RunState, join_chunks
 from flowmc.sampling.warmup import collect
+
+STUCK_FACTOR = 10  # times the draws asked for, after which a stuck chain is final
 
 
 def produce(engine: Engine, state: RunState, *, num_sweeps: int) -> RunState:
@@ -42,6 +44,17 @@ def is_enough(state: RunState, budget: Budget) -> bool:
     if state.num_draws < budget.num_draws:
         return False
     return budget.target_ess is None or smallest_ess(state) >= budget.target_ess
+
+
+def never_enough(state: RunState, budget: Budget) -> str | None:
+    """Return why `target_ess` is out of reach: some chain stands still, or None."""
+    is_late = state.num_draws >= STUCK_FACTOR * budget.num_draws
+    if budget.target_ess is None or not is_late or smallest_ess(state) >= 0.0:
+        return None
+    return (
+        f"Every chain must move for an ESS to exist; after {state.num_draws} draws one "
+        "still stands where it began, so `target_ess` is out of reach. Warm up longer."
+    )
 
 
 def smallest_ess(state: RunState) -> float:

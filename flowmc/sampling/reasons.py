@@ -3,7 +3,8 @@
 __all__ = ["settings_and_why"]
 
 from flowmc.sampling.engine import Engine
-from flowmc.sampling.local_kernels import IN_AFFINE
+from flowmc.sampling.latent import is_latent
+from flowmc.sampling.local_kernels import IN_AFFINE, WITH_GRADIENT
 from flowmc.sampling.state import RunState
 
 
@@ -67,13 +68,21 @@ def _model(engine: Engine, state: RunState) -> str:
 
 def _kernel(engine: Engine) -> str:
     name = engine.kernel.removesuffix(IN_AFFINE)
+    if is_latent(engine.learner.model):
+        return f"{engine.local_kernel}: it moves the VAE's codes and noise"
     if engine.kernel.endswith(IN_AFFINE):
         return (
             f"{name}: the target has gradients; trajectories run in the affine map's "
             "coordinates, where they cost least"
         )
+    if name in WITH_GRADIENT:
+        return f"{name}: as asked for, in the base space of the map in force"
     has_gradient = engine.space.target.has_gradient
-    known = "gradients are not used" if has_gradient else "the target has no gradients"
+    known = (
+        "gradients would cost more than the budget allows, or were not asked for"
+        if has_gradient
+        else "the target has no gradients"
+    )
     return f"{name}: {known}; steps are taken in the base space of the map in force"
 
 

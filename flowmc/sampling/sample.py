@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from flowmc.core.checks import check_positive_integer
-from flowmc.core.errors import CheckpointMismatchError, ConfigurationError
+from flowmc.core.errors import CheckpointMismatchError
 from flowmc.core.progress import make_progress
 from flowmc.core.seeds import root_seed
 from flowmc.models.saving import to_saved
@@ -21,7 +20,12 @@ from flowmc.sampling.assemble import assemble
 from flowmc.sampling.budget import Budget
 from flowmc.sampling.device import place
 from flowmc.sampling.engine import Engine
-from flowmc.sampling.local_kernels import check_local, choose_local
+from flowmc.sampling.local_kernels import choose_local
+from flowmc.sampling.sample_arguments import (
+    check_model_and_limits,
+    check_resumable,
+    check_sampled,
+)
 from flowmc.sampling.saver import Saver, digest
 from flowmc.sampling.settings import Schedule, default_schedule
 from flowmc.sampling.space import Space
@@ -30,6 +34,7 @@ from flowmc.sampling.warmup import KERNEL_NAMES
 from flowmc.targets.target import Target
 
 DEFAULT_MODEL = "maf"
+LEAST_FIRST = 32  # draws of the reference that an annealing can start from
 
 
 def sample(
@@ -92,7 +97,10 @@ def sample(
         CheckpointMismatchError: `resume` with another target or other settings.
         InterruptedRunError: Stopped by `should_stop` or Ctrl-C, state saved.
     """
-    _check(target, num_draws, num_chains, kernel, resume, checkpoint)
+    check_sampled(target, num_draws, num_chains, kernel)
+    check_resumable(resume, checkpoint)
+    limits = target_ess, max_evaluations, max_seconds
+    check_model_and_limits(target, model, schedule, limits)
     settings = schedule or default_schedule(num_chains, max_evaluations)
     config = {
         "num_draws": num_draws,
@@ -102,14 +110,13 @@ def sample(
         **_described(model, seed, settings),
     }
     bar = make_progress(progress)
+    local = choose_local(kernel, target, limit=max_evaluations, num_chains=num_chains)
     with place(device, can_split=True) as devices:
         space = Space(target)
         engine = Engine(
             space,
             model=DEFAULT_MODEL if model == "auto" else model,
-            kernel=choose_local(
-                kernel, target, limit=max_evaluations, num_chains=num_chains
-            ),
+            kernel=local,
             schedule=settings,
             num_chains=num_chains,
             seed=root_seed(seed),
@@ -118,9 +125,7 @@ def sample(
             is_free_to_choose=isinstance(model, str) and model == "auto",
         )
         config["num_replicas"] = len(devices)  # draws depend on it
-        budget = Budget(
-            num_draws, target_ess, max_evaluations, max_seconds, should_stop
-        )
+        budget = Budget(num_draws, *limits, should_stop)
         identity = _identity(config, target, model, initial) if checkpoint else {}
         identity["max_evaluations"] = max_evaluations
         saver = Saver(checkpoint, identity=identity)
@@ -149,21 +154,6 @@ def _described(model: Any, seed: Any, settings: Schedule) -> dict[str, Any]:
         "seed": [int(word) for word in root_seed(seed)],
         "schedule": asdict(settings),
     }
-
-
-def _check(target, num_draws, num_chains, kernel, resume, checkpoint) -> None:
-    if not isinstance(target, Target):
-        raise ConfigurationError(
-            f"`target` must be a flowmc.Target; got {type(target).__name__}. Wrap the "
-            "log-density: flowmc.Target(log_prob_fn, names=[...])."
-        )
-    check_positive_integer(num_draws, name="num_draws")
-    check_positive_integer(num_chains, name="num_chains", minimum=2)
-    check_local(kernel, target)
-    if resume and checkpoint is None:
-        raise ConfigurationError(
-            "`resume=True` needs `checkpoint`: the file to continue from; got none."
-        )
 
 
 def _identity(config: dict, target: Target, model: Any, initial: Any) -> dict:
@@ -209,6 +199,12 @@ def _reasons_of_start(space: Space, initial: Any, state: RunState) -> list[str]:
         reasons.append(
             "Chains must start from more than one point; all started from one. Give "
             "`initial` a spread of at least the posterior's, or leave it out."
+        )
+    first = state.history[0].settings.get("first_draws", LEAST_FIRST)
+    if first < LEAST_FIRST:
+        reasons.append(
+            f"At least {LEAST_FIRST} draws of the reference must have a density; only "
+            f"{first:.0f} had. Narrow the prior or the bounds, or give `initial`."
         )
     searched = state.modes.get("scout_inverse_temperature", 0.0) >= 1.0
     if space.has_reference and (initial is None or searched):

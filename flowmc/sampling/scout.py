@@ -15,14 +15,17 @@ from typing import Any
 
 import numpy as np
 
+from flowmc.core.errors import InitialPositionError
 from flowmc.core.records import WindowRecord
 from flowmc.core.seeds import fold_in, generator
-from flowmc.sampling.annealing import Annealer, Particles
+from flowmc.sampling.annealing import Annealer, Particles, num_particles
 from flowmc.sampling.engine import NEWER_COUNT, Engine, spend
 from flowmc.sampling.groups import UNSEEN_LIMIT, unseen_share
 from flowmc.sampling.latent import is_latent
 from flowmc.sampling.maps import part_of
 from flowmc.sampling.state import RunState
+
+LEAST_PARTICLES = 64  # few particles find few modes
 
 
 class ScoutPhase:
@@ -35,7 +38,9 @@ class ScoutPhase:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._annealer = Annealer(
-            engine, num_particles=engine.num_chains, seed=fold_in(engine.seed, "scout")
+            engine,
+            num_particles=num_particles(engine.num_chains, wanted=LEAST_PARTICLES),
+            seed=fold_in(engine.seed, "scout"),
         )
 
     def advance(self, state: RunState, *, is_last: bool = False) -> RunState:
@@ -50,7 +55,11 @@ class ScoutPhase:
         stored = state.scout
         engine.learner.from_arrays(part_of(stored, "learner") or engine.blank)
         if not stored:
-            particles = self._annealer.start()
+            try:
+                particles = self._annealer.start()
+            except InitialPositionError as error:
+                engine.learner.from_arrays(state.learned)
+                return _given_up(state, error)
         else:
             self._annealer.ladder.from_arrays(part_of(stored, "ladder"))
             particles = self._annealer.advance(_particles(stored), level=state.unit)
@@ -136,6 +145,20 @@ class ScoutPhase:
         return replace(
             state, position=position, log_prob=values, learned=learner.to_arrays()
         )
+
+
+def _given_up(state: RunState, error: InitialPositionError) -> RunState:
+    """Return to the warm-up: the reference never meets the target's support."""
+    note = f"not sent: {str(error).split('. ')[0]}"
+    record = WindowRecord("second group", "none", 0, notes=(note,))
+    return replace(
+        state,
+        phase="warmup",
+        unit=0,
+        scout={"x": np.empty((0, 0))},
+        modes={"scout_inverse_temperature": 0.0, "adopted": False},
+        history=(*state.history, record),
+    )
 
 
 def _told(modes: Mapping[str, Any], *, reached: bool) -> str:

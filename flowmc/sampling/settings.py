@@ -87,7 +87,10 @@ class Schedule:
     train: TrainSettings = field(default_factory=TrainSettings)
 
     def __post_init__(self) -> None:
-        check_positive_integer(self.num_importance, name="schedule.num_importance")
+        for name in ("num_importance", "num_local", "num_jumps", "adapt_every"):
+            check_positive_integer(getattr(self, name), name=f"schedule.{name}")
+        for count in self.windows or (None,):
+            check_positive_integer(count, name="every number of `schedule.windows`")
 
 
 def default_schedule(num_chains: int, max_evaluations: int | None) -> Schedule:

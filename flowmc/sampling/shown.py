@@ -5,7 +5,7 @@ __all__ = ["Shown"]
 import logging
 from typing import Any
 
-from flowmc.core.progress import Progress
+from flowmc.core.progress import NullProgress, Progress
 from flowmc.sampling.budget import Budget
 from flowmc.sampling.engine import Engine
 from flowmc.sampling.production import smallest_ess
@@ -69,6 +69,8 @@ class Shown:
 
     def production(self, state: RunState) -> None:
         """Show the draws so far, their acceptance and their effective number."""
+        if isinstance(self._progress, NullProgress):
+            return  # nobody looks, and the ESS costs seconds
         if state.num_draws >= GROWTH * max(self._looked_at, 4):
             self._ess, self._looked_at = smallest_ess(state), state.num_draws
         rates = acceptance_by_kernel(state.draws[-1:], len(state.history))

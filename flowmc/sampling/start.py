@@ -10,12 +10,14 @@ import numpy as np
 
 from flowmc.core.records import WindowRecord
 from flowmc.core.seeds import fold_in, generator
-from flowmc.sampling.annealing import Annealer, Particles
+from flowmc.sampling.annealing import Annealer, Particles, num_particles
 from flowmc.sampling.engine import Engine, spend
 from flowmc.sampling.initial import positions_from
 from flowmc.sampling.local_kernels import first_step_size
 from flowmc.sampling.maps import part_of
 from flowmc.sampling.state import RunState
+
+LEAST_PARTICLES = 64  # few particles find few modes
 
 
 class StartPhase:
@@ -32,7 +34,12 @@ class StartPhase:
         settings = engine.schedule.anneal
         self._annealer = Annealer(
             engine,
-            num_particles=settings.particles_per_chain * engine.num_chains,
+            num_particles=num_particles(
+                engine.num_chains,
+                wanted=max(
+                    settings.particles_per_chain * engine.num_chains, LEAST_PARTICLES
+                ),
+            ),
             seed=fold_in(engine.seed, "anneal"),
         )
 
@@ -62,6 +69,9 @@ class StartPhase:
                 "step_size": particles.step_size,
                 "log_evidence": particles.log_evidence,
                 **particles.acceptance,
+                "first_draws": max(
+                    self._annealer.num_first, state.scalars.get("first_draws", 0)
+                ),
             },
             learned=self._learned(),
         )
@@ -75,7 +85,10 @@ class StartPhase:
         engine = self._engine
         random = generator(fold_in(engine.seed, "chains"))
         usable = np.flatnonzero(np.isfinite(particles.log_prob))
-        chosen = random.permutation(usable)[: engine.num_chains]
+        chosen = random.permutation(usable)
+        if len(chosen) < engine.num_chains:
+            chosen = random.choice(usable, size=engine.num_chains)
+        chosen = chosen[: engine.num_chains]
         x, log_prob = particles.x, particles.log_prob
         self._fill_reservoir(particles.inverse_temperature)
         num_levels = state.unit - 1
@@ -91,6 +104,7 @@ class StartPhase:
                 "levels": num_levels,
                 "particles": len(x),
                 "inverse_temperature": particles.inverse_temperature,
+                "first_draws": state.scalars["first_draws"],
             },
             notes=tuple(notes),
         )
