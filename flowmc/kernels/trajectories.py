@@ -29,11 +29,15 @@ class Proposed(NamedTuple):
 def judge(state: GradientState, proposed: Proposed, *, seed: Seed) -> tuple:
     """Accept or reject; count gradients, bad values and divergences.
 
-    A trajectory that lost its way (its position is not finite) is a divergence and
-    stays where it was.
+    A trajectory that lost its way is a divergence and stays where it was: its position
+    is not finite, or it has run off with an energy out of nowhere to where the target
+    knows no value, which is no fault of the target's.
     """
     num_chains, event_size = proposed.position.shape
     is_finite = tf.reduce_all(tf.math.is_finite(proposed.position), axis=-1)
+    is_bad = tf.math.is_nan(proposed.log_prob) | tf.equal(proposed.log_prob, np.inf)
+    has_run_off = ~(proposed.log_correction > -MAX_ENERGY_ERROR)
+    is_finite &= ~(is_bad & has_run_off)
     position = tf.where(is_finite[:, None], proposed.position, state.position)
     dead = tf.constant(-np.inf, tf.float64)
     log_prob = tf.where(is_finite, proposed.log_prob, dead)
