@@ -63,8 +63,8 @@ def test_posterior_and_evidence_match_quadrature(run, truth):
 
 
 # Known shortfall: 3.2e-4 of the mass is on the plateau, 20 draws of 64,000, and a chain
-# that gets there stays long.  Runs give it between 0 and 2.2e-3; the importance-weighted
-# share is right (3.4e-4 with this seed).
+# that gets there stays long.  Runs give it between 0 and 2.2e-3; the weighted share is
+# right (3.4e-4 with this seed).
 @pytest.mark.full
 @pytest.mark.xfail(strict=False, reason="plateau visited too long")
 def test_mean_with_the_plateau_within_a_tenth_of_the_bulk_sd(run, truth):
