@@ -145,7 +145,7 @@ def _convergence(diagnostics: Diagnostics) -> Iterator[str]:
             f"worst ({_listed(names, failing)}). Draw longer, or warm up longer."
         )
     for kind, size in (("Bulk", diagnostics.ess_bulk), ("Tail", diagnostics.ess_tail)):
-        failing = ~(size >= ESS_LIMIT)
+        failing = size < ESS_LIMIT
         if failing.any():
             yield (
                 f"{kind} ESS must be at least {ESS_LIMIT:.0f}; it is "
