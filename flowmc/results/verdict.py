@@ -24,7 +24,6 @@ ESS_LIMIT = 400.0
 PARETO_K_LIMIT = 0.7
 EVIDENCE_SIGMAS = 4.0
 EVIDENCE_TOLERANCE = 0.01  # nats: nobody's conclusion depends on less
-HARMLESS_SHARE = 0.005  # of all draws, at one point
 PROBLEM_LIMIT = 0.01  # of the draws
 REMEDIES = {
     "nan_gradient": "gradients of the log-density were not finite. Look for sqrt, abs "
@@ -97,18 +96,14 @@ def stuck_limit(diagnostics: Diagnostics) -> float:
 
     Rejections alone make runs of about `log(N a) / -log(1 - a)` in N draws that move
     with probability a.  Three times that is allowed, or a tenth of a chain, or 10
-    draws, whichever is most, but never more than half a chain.  Among many chains a
-    quarter of one is allowed as long as it is at most 0.5 % of all draws: a point five
-    standard deviations out moves a mean by 0.025 then, half of what 400 effective
-    draws can tell.
+    draws, whichever is most, but never more than half a chain.
     """
     rate, num_draws = diagnostics.move_rate, diagnostics.num_draws
     total = num_draws * diagnostics.num_chains
     expected = 0.0
     if 0.0 < rate < 1.0 and total * rate > 1.0:
         expected = math.log(total * rate) / -math.log1p(-rate)
-    harmless = min(0.25 * num_draws, HARMLESS_SHARE * total)
-    return min(max(3.0 * expected, 0.1 * num_draws, harmless, 10.0), 0.5 * num_draws)
+    return min(max(3.0 * expected, 0.1 * num_draws, 10.0), 0.5 * num_draws)
 
 
 def _interruption(interrupted: bool) -> Iterator[str]:
