@@ -7,6 +7,7 @@ import tensorflow as tf
 from flowmc import kernels
 from flowmc.core.registry import KERNELS
 from flowmc.kernels.random_walk import RandomWalk
+from flowmc.models.mixture import MixtureDensity
 from flowmc.sampling.block import make_block
 from flowmc.sampling.space import Space
 from flowmc.sampling.sweep import Sweep
@@ -47,6 +48,11 @@ def independence(model=None, **options):
         model=model or proposal(),
         **options,
     )
+
+
+def two_flows():
+    """The mixture of two groups' flows that production may propose from."""
+    return MixtureDensity([proposal(), proposal(seed=2)], weights=[0.6, 0.4])
 
 
 def preconditioned(model=None, inner=None):
@@ -138,6 +144,7 @@ FORMS = {
         inner=kernels.make("random_walk", step_size=1.6, jitter=3.0)
     ),
     "independence of a bare flow": lambda: independence(flow()),
+    "independence of two flows": lambda: independence(two_flows()),
     "independence in blocks of four": lambda: independence(num_steps=4),
     "preconditioned independence": lambda: preconditioned(
         inner=kernels.make(
@@ -286,7 +293,14 @@ def other_weights():
     return independence(Rescored(proposal(), proposal(seed=2).log_prob))
 
 
+def one_flow_scored():
+    """Draws of two groups' flows, scored by the first alone."""
+    mixture = two_flows()
+    return independence(Rescored(mixture, mixture.parts[0].log_prob))
+
+
 CONTROLS = {
+    "independence, a mixture scored by one of its parts": one_flow_scored,
     "independence, flipped sign": flipped_sign,
     "independence, factor omitted": factor_omitted,
     "independence, draws and densities of different weights": other_weights,
