@@ -14,7 +14,7 @@ def result_document(
     posterior: Any, *, path: Path, files: Sequence[Path], code: int
 ) -> dict[str, Any]:
     """Return what `flowmc run` found as plain values; a missing number is None."""
-    from flowmc.results.ledger import efficiency, notes_of_run
+    from flowmc.results.ledger import efficiency
 
     diagnostics = posterior.diagnostics
     document = {
@@ -40,7 +40,7 @@ def result_document(
         "num_bad_values": diagnostics.num_bad_values,
         "bad_values": diagnostics.bad_values,
         "pilot": posterior.config.get("pilot"),
-        "reproducible": not notes_of_run(posterior),
+        "reproducible": bool(posterior.config.get("reproducible", True)),
         "num_draws": posterior.num_draws,
         "num_chains": posterior.num_chains,
         "output": str(path),

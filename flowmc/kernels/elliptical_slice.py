@@ -105,6 +105,11 @@ class EllipticalSlice:
         )
 
     @property
+    def max_evaluations(self) -> int:
+        """Most evaluations of one step, for each chain."""
+        return self.max_iterations
+
+    @property
     def has_shape(self) -> bool:
         """Whether there is a reference that `adapt_shape` can replace."""
         return self._reference.is_shaped

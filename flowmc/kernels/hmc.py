@@ -144,6 +144,11 @@ class HMC(GradientKernel):
         total = tf.reduce_sum(weight * tf.where(is_sound, slopes, 0.0))
         return total / (tf.reduce_sum(weight) + 1e-20)
 
+    @property
+    def max_evaluations(self) -> int:
+        """Most gradients of one step with the present step size, for each chain."""
+        return int(self._count_steps(tf.constant(1.0, tf.float64)))
+
     def _count_steps(self, share: tf.Tensor) -> tf.Tensor:
         """Return the number of leapfrog steps in a share of the longest trajectory."""
         wanted = tf.math.ceil(share * self.trajectory_length / self.step_size)

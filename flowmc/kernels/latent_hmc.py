@@ -46,6 +46,7 @@ class LatentHMC:
     """
 
     name = "latent_hmc"
+    gradients_at_step = 1  # for each chain, where a trajectory begins
 
     def __init__(
         self,

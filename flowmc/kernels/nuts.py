@@ -63,6 +63,11 @@ class NUTS(GradientKernel):
             max_tree_depth, name="max_tree_depth"
         )
 
+    @property
+    def max_evaluations(self) -> int:
+        """Most gradients of one step, for each chain."""
+        return 2**self._max_tree_depth - 1
+
     def init(
         self, position: Array, log_prob: Array | None = None, *, payload: Any = ()
     ) -> GradientState:

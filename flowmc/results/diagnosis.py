@@ -16,7 +16,13 @@ import numpy as np
 from flowmc.results.diagnostics import Diagnostics, compute_diagnostics
 from flowmc.results.mode_verdict import mode_rows
 from flowmc.results.posterior import Posterior
-from flowmc.results.verdict import R_HAT_LIMIT, Verdict, judge, stuck_limit
+from flowmc.results.verdict import (
+    R_HAT_LIMIT,
+    Verdict,
+    judge,
+    steps_at_risk,
+    stuck_limit,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +95,7 @@ def diagnose_posterior(
         acceptance=before.acceptance,
         num_bad_values=before.num_bad_values,
         problems=before.problems,
+        num_local_steps=before.num_local_steps,
         mode_report=before.mode_report,
         bad_values=before.bad_values,
     )
@@ -155,7 +162,9 @@ def _counts(found: Diagnostics) -> Iterator[str]:
     if found.num_non_finite:
         yield f"{found.num_non_finite} entries among the draws are not finite."
     for name, count in found.problems.items():
-        yield f"{name.replace('_', ' ').capitalize()}: {count:,} after warm-up."
+        num_steps, kind = steps_at_risk(found, name)
+        title = name.replace("_", " ").capitalize()
+        yield f"{title}: {count:,} in {num_steps:,} {kind} after warm-up."
     if found.num_bad_values or found.bad_values:
         text = f"The target gave {found.num_bad_values:,} bad values, rejected as asked"
         yield f"{text}{_where(found.bad_values)}."

@@ -44,6 +44,8 @@ class Diagnostics:
         mode_report: What was done to look for modes outside the start; given.
         nested_r_hat: R-hat of superchains `[D]`; see `many_chains`.
         adjusted_r_hat: R-hat without what short chains explain `[D]`.
+        num_local_steps: Steps in which a trajectory can fail, of all chains; None if
+            any of the draws may be one.
     """
 
     names: tuple[str, ...]
@@ -65,6 +67,7 @@ class Diagnostics:
     bad_values: tuple[Mapping[str, float], ...] = ()
     nested_r_hat: np.ndarray | None = None
     adjusted_r_hat: np.ndarray | None = None
+    num_local_steps: int | None = None
 
     @property
     def judged_r_hat(self) -> np.ndarray:
@@ -91,6 +94,7 @@ def compute_diagnostics(
     acceptance: Mapping[str, float] | None = None,
     num_bad_values: int = 0,
     problems: Mapping[str, int] | None = None,
+    num_local_steps: int | None = None,
     mode_report: Mapping[str, Any] | None = None,
     bad_values: Sequence[Mapping[str, float]] = (),
 ) -> Diagnostics:
@@ -109,6 +113,7 @@ def compute_diagnostics(
             steps that were thinned away); replaces `is_accepted`.
         num_bad_values: Bad values of the target rejected on the way.
         problems: Counts by name of what went wrong in the kernels.
+        num_local_steps: Steps of the kernels that follow gradients, of all chains.
         mode_report: Plain values to be carried along (`mode_verdict` knows the keys).
         bad_values: Examples `{name: value}` of points with a bad value.
 
@@ -136,6 +141,7 @@ def compute_diagnostics(
         num_non_finite=sum(int(np.sum(~np.isfinite(v))) for v in (theta, *values)),
         num_bad_values=num_bad_values,
         problems={name: int(n) for name, n in (problems or {}).items() if n},
+        num_local_steps=num_local_steps,
         **_weight_diagnostics(weighted_log_weight),
         mode_report=dict(mode_report or {}),
         bad_values=tuple(

@@ -5,9 +5,12 @@ The sampler leaves a report of plain values.  Keys known here:
     search             str: how modes outside the start were looked for
     scout_particles    int: size of the second, annealed group
     scout_evaluations  int: what it cost
+    scout_inverse_temperature    how far it came; below 1 it says nothing of the target
+    scout_maxima       int: how many its descents found, where temperatures were left
     unseen_by_main     share of the second group's draws that have a negligible density
                        under the first group's flow
-    unseen_by_scout    the reverse
+    unseen_by_scout    the reverse; no alarm, a small group loses modes by chance
+    unseen_at_the_end  as unseen_by_main, under the last map
     adopted            bool: the second group's modes went into the proposals
     alarm              str: the sampler's reason, where it did not help
     num_modes, mode_weights, transitions    of the draws (`modes.find_modes`)
@@ -22,16 +25,24 @@ from typing import Any
 MIN_TRANSITIONS = 20
 _TITLES = {
     "search": "search for further modes",
+    "particles": "particles of the start",
+    "temperatures": "temperatures of the start",
     "scout_particles": "particles of the search",
+    "scout_temperatures": "temperatures of the search",
+    "scout_inverse_temperature": "inverse temperature it reached",
+    "scout_maxima": "maxima found by its descents",
     "scout_evaluations": "evaluations of the search",
     "unseen_by_main": "share of its draws that the sampler's flow missed",
     "unseen_by_scout": "share of the sampler's draws that it missed",
+    "unseen_at_the_end": "share of its draws missed at the end of warm-up",
     "adopted": "its modes taken into the proposals",
     "num_modes": "modes among the draws",
     "mode_weights": "weights of the modes",
     "transitions": "transitions between modes",
 }
-_SHARES = {"unseen_by_main", "unseen_by_scout"}
+_SHARES = {"unseen_by_main", "unseen_by_scout", "unseen_at_the_end"}
+_OF_TARGET = {*_SHARES, "adopted"}  # mean nothing where the group stopped before it
+_MISSED = 0.02  # share beyond which a sentence is said
 _LISTED_WEIGHTS = 8
 
 
@@ -53,12 +64,30 @@ def mode_reasons(report: Mapping[str, Any]) -> Iterator[str]:
 
 def mode_rows(report: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return a mode report as pairs of title and text, known keys first."""
+    hidden = {"alarm"}
+    if report.get("scout_inverse_temperature", 1.0) < 1.0:
+        hidden |= _OF_TARGET
     known = [key for key in _TITLES if key in report]
-    rest = [key for key in report if key not in _TITLES and key != "alarm"]
-    return [
+    rest = [key for key in report if key not in _TITLES]
+    rows = [
         (_TITLES.get(key, key.replace("_", " ")), _text(key, report[key]))
         for key in (*known, *rest)
+        if key not in hidden
     ]
+    missed = report.get("unseen_by_scout", 0.0)
+    if missed > _MISSED and "unseen_by_scout" not in hidden:
+        rows.append(("not confirmed", _unconfirmed(report, missed)))
+    return rows
+
+
+def _unconfirmed(report: Mapping[str, Any], share: float) -> str:
+    size = report.get("scout_particles")
+    group = "a small group" if size is None else f"a group of {size:,} particles"
+    return (
+        f"{100.0 * share:.2g} % of the sampler's draws lie where the second group had "
+        f"none. That is no alarm, since {group} loses modes by chance; but it cannot "
+        "vouch for what is there. Another seed can."
+    )
 
 
 def _text(key: str, value: Any) -> str:

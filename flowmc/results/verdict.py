@@ -7,7 +7,7 @@ over all chains together (Vehtari et al. 2021); Pareto k at most 0.7 where nothi
 importance sampling gives the evidence (Vehtari et al. 2024).
 """
 
-__all__ = ["Verdict", "judge"]
+__all__ = ["Verdict", "judge", "steps_at_risk"]
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,7 +24,8 @@ ESS_LIMIT = 400.0
 PARETO_K_LIMIT = 0.7
 EVIDENCE_SIGMAS = 4.0
 EVIDENCE_TOLERANCE = 0.01  # nats: nobody's conclusion depends on less
-PROBLEM_LIMIT = 0.01  # of the draws
+PROBLEM_LIMIT = 0.01  # of the steps that can meet it
+OF_LOCAL_STEPS = ("divergences", "nan_gradient")  # jumps follow no gradient
 REMEDIES = {
     "nan_gradient": "gradients of the log-density were not finite. Look for sqrt, abs "
     "or where at the edge of a domain",
@@ -106,6 +107,20 @@ def stuck_limit(diagnostics: Diagnostics) -> float:
     return min(max(3.0 * expected, 0.1 * num_draws, 10.0), 0.5 * num_draws)
 
 
+def steps_at_risk(diagnostics: Diagnostics, problem: str) -> tuple[int, str]:
+    """Return how many steps could meet a problem of the kernels, and their name.
+
+    A trajectory diverges where the local kernel cannot go.  Where the weights of the
+    jumps show by their tail that jumps go everywhere, that is a cost and no bias.
+    """
+    shape = diagnostics.pareto_k
+    jumps_reach = shape is not None and shape <= PARETO_K_LIMIT
+    is_local = problem in OF_LOCAL_STEPS and not jumps_reach
+    if is_local and diagnostics.num_local_steps is not None:
+        return diagnostics.num_local_steps, "local steps"
+    return diagnostics.num_draws * diagnostics.num_chains, "draws"
+
+
 def _interruption(interrupted: bool) -> Iterator[str]:
     if interrupted:
         yield (
@@ -169,13 +184,13 @@ def _stuck(diagnostics: Diagnostics) -> Iterator[str]:
 
 
 def _problems(diagnostics: Diagnostics) -> Iterator[str]:
-    num_draws = diagnostics.num_draws * diagnostics.num_chains
     for name, remedy in REMEDIES.items():
         count = diagnostics.problems.get(name, 0)
-        if count > PROBLEM_LIMIT * num_draws:
+        num_steps, kind = steps_at_risk(diagnostics, name)
+        if count > PROBLEM_LIMIT * num_steps:
             yield (
-                f"At most {PROBLEM_LIMIT:.0%} of the steps may meet `{name}`; in "
-                f"{count} of {num_draws} {remedy}."
+                f"At most {PROBLEM_LIMIT:.0%} of the steps may meet `{name}`; "
+                f"{count} times in {num_steps} {kind} {remedy}."
             )
 
 

@@ -23,11 +23,15 @@ from flowmc.sampling.scout import ScoutPhase
 from flowmc.sampling.shown import Shown
 from flowmc.sampling.start import StartPhase
 from flowmc.sampling.state import RunState
-from flowmc.sampling.warmup import acceptance_by_kernel, freeze, warm_up
+from flowmc.sampling.warmup import CUT_SHORT, acceptance_by_kernel, freeze, warm_up
 
 BLOCK_SECONDS = 1.0
-WARMUP_SHARE = 0.5  # of a budget of evaluations
-SCOUT_SHARE = 0.15  # of a budget of evaluations, for the second group
+# Of a budget.  Warm-up may have most of it: with jumps that are accepted the rest makes
+# more draws than all of it would make with jumps that are not.
+START_SHARE = 0.5
+WARMUP_SHARE = 0.8
+SCOUT_SHARE = 0.15  # for the second group
+FIRST_SCOUT_SHARE = 0.35  # where nothing else was annealed
 _logger = logging.getLogger(__name__)
 
 
@@ -49,7 +53,7 @@ def run_adaptive(
         InterruptedRunError: `budget.should_stop` said so; the state was saved.
         LogProbError: The target failed; what was sampled before was saved.
     """
-    loop = _Loop(engine, StartPhase(engine, initial=initial), budget, progress)
+    loop = _Loop(engine, initial, budget, progress)
     if state.phase == "done":
         state = loop.reopen(state)
     try:
@@ -84,9 +88,10 @@ def _interrupted(state: RunState, saver: Saver) -> InterruptedRunError:
 class _Loop:
     """One run's way through its phases."""
 
-    def __init__(self, engine, start, budget, progress) -> None:
-        self._engine, self._start = engine, start
-        self._second_group = ScoutPhase(engine)
+    def __init__(self, engine, initial, budget, progress) -> None:
+        self._engine, self._start = engine, StartPhase(engine, initial=initial)
+        self._is_annealed = initial is None
+        self._second_group = ScoutPhase(engine, is_small=self._is_annealed)
         self._budget = budget
         self._shown = Shown(engine, progress, budget=budget)
         self._block_size = 1
@@ -135,7 +140,7 @@ class _Loop:
         )
 
     def _anneal(self, state: RunState) -> RunState:
-        state = self._start.advance(state, is_last=self._half_is_spent(state))
+        state = self._start.advance(state, is_last=self._is_spent(state, START_SHARE))
         is_over = state.phase != "anneal"
         b = 1.0 if is_over else float(state.scalars["inverse_temperature"])
         self._shown.annealing(b)
@@ -147,12 +152,13 @@ class _Loop:
             scalars = {**state.scalars, "spent_before": state.num_spent}
             state = replace(state, phase="scout", unit=0, scalars=scalars)
             return self._scout_group(state)
-        if self._half_is_spent(state):
-            note = "warm-up ended early: half of the budget was used up"
-            record = WindowRecord("warmup ended", "none", 0, notes=(note,))
+        is_last = self._is_spent(state, WARMUP_SHARE)
+        if is_last and state.unit == 0:
+            record = WindowRecord("warmup ended", "none", 0, notes=(CUT_SHORT,))
             state = replace(state, history=(*state.history, record))
             return freeze(conclude(self._engine, state))
-        state = warm_up(self._engine, state)
+        # What was drawn since the last fit is learned from before the end.
+        state = warm_up(self._engine, state, is_last=is_last)
         self._shown.warm_up(state, window=window)
         return state
 
@@ -164,7 +170,7 @@ class _Loop:
             and engine.space.has_reference
             and not state.scout
             and state.unit == 0
-            and state.window == scout_window(engine.schedule)
+            and state.window == scout_window(engine.schedule, state)
         )
 
     def _scout(self, state: RunState) -> RunState:
@@ -173,17 +179,21 @@ class _Loop:
     def _scout_group(self, state: RunState) -> RunState:
         spent = state.num_spent - int(state.scalars["spent_before"])
         limit = self._budget.max_evaluations
-        is_last = limit is not None and spent > SCOUT_SHARE * limit
-        is_last |= self._budget.is_spent(0, share=WARMUP_SHARE + SCOUT_SHARE)
+        share = SCOUT_SHARE if self._is_annealed else FIRST_SCOUT_SHARE
+        is_last = limit is not None and spent > share * limit
+        is_last |= self._budget.is_spent(0, share=WARMUP_SHARE)
         state = self._second_group.advance(state, is_last=is_last)
         is_over = state.phase != "scout"
+        if is_over:
+            cost = self._counted(state).num_spent - int(state.scalars["spent_before"])
+            state = replace(state, modes={**state.modes, "scout_evaluations": cost})
         b = 1.0 if is_over else float(state.scout["scalars"][0])
         self._shown.annealing(b, phase="second group")
         return state
 
-    def _half_is_spent(self, state: RunState) -> bool:
-        """Whether learning has had its share of the evaluations."""
-        return self._budget.is_spent(state.num_spent, share=WARMUP_SHARE)
+    def _is_spent(self, state: RunState, share: float) -> bool:
+        """Whether learning has had its share of the budget."""
+        return self._budget.is_spent(state.num_spent, share=share)
 
     def _produce(self, state: RunState) -> RunState:
         to_check = self._sweeps_to_check(state)

@@ -17,6 +17,7 @@ from scipy.special import logsumexp
 
 from flowmc.core.errors import InitialPositionError
 from flowmc.core.seeds import fold_in, generator
+from flowmc.sampling.descent import descend
 from flowmc.sampling.engine import Engine
 from flowmc.sampling.ladder import Ladder
 from flowmc.sampling.tempered import Moves, run_tempered
@@ -29,6 +30,9 @@ POOR_JUMPS = 0.4  # acceptance below which the network is tried
 MIXED = 0.5  # correlation with the particles' first places that is low enough
 MOST_BATCHES = 20  # of first draws, where few have any density
 MOST_SWEEPS = 3  # at one temperature
+DEAD_JUMPS = 0.02  # acceptance below which nothing carries particles far
+MOST_DEAD = 6  # temperatures with dead jumps in succession
+MOST_AHEAD = 20  # temperatures still to come, at which they are left for descents
 
 
 class Particles(NamedTuple):
@@ -40,6 +44,7 @@ class Particles(NamedTuple):
     step_size: float
     log_evidence: float  # of the target at this temperature
     acceptance: dict  # by kernel, NaN before the first move
+    num_dead: int = 0  # temperatures in succession at which jumps were dead
 
 
 class Annealer:
@@ -53,6 +58,7 @@ class Annealer:
     Attributes:
         ladder: All that was visited.
         num_first: First draws that had any density, 0 before the start.
+        num_maxima: Maxima found by descents, 0 if there were none.
     """
 
     def __init__(self, engine: Engine, *, num_particles: int, seed: Any) -> None:
@@ -61,7 +67,7 @@ class Annealer:
         self._num_particles = num_particles
         self._seed = seed
         self.ladder = Ladder(engine.space.event_size)
-        self.num_first = 0
+        self.num_first = self.num_maxima = 0
 
     def start(self) -> Particles:
         """Draw the first cloud.
@@ -100,6 +106,10 @@ class Annealer:
 
     def advance(self, particles: Particles, *, level: int) -> Particles:
         """Raise the temperature once: reweight, learn, resample, move."""
+        if self._is_hopeless(particles):
+            found = self._descend(particles)
+            if found is not None:
+                return found
         fraction = self._engine.schedule.anneal.ess_fraction
         b = self.ladder.next_temperature(fraction=fraction)
         log_evidence = float(logsumexp(self.ladder.log_weight(b)))
@@ -126,7 +136,39 @@ class Annealer:
                 break
         log_prob = untemper(tempered, self._space.log_reference(x), b)
         rates = {"local": moves.local_acceptance, "jump": moves.jump_acceptance}
-        return Particles(x, log_prob, b, step_size, log_evidence, rates)
+        is_dead = moves.jump_acceptance < DEAD_JUMPS
+        num_dead = particles.num_dead + 1 if is_dead else 0
+        return Particles(x, log_prob, b, step_size, log_evidence, rates, num_dead)
+
+    def _is_hopeless(self, particles: Particles) -> bool:
+        """Whether the way is long, and nothing but the local steps goes along it."""
+        if not self._space.target.has_gradient or particles.num_dead < MOST_DEAD:
+            return False
+        return self.ladder.levels_ahead() > MOST_AHEAD
+
+    def _descend(self, particles: Particles) -> Particles | None:
+        """Leave the temperatures: come down from many places at once."""
+        found = descend(self._space, self._num_particles, seed=self._seed)
+        if found is None:
+            return None
+        self.num_maxima = found.num_maxima
+        self.ladder = Ladder(self._space.event_size)
+        reference = self._space.log_reference(found.x)
+        rows = found.x, found.log_prob, reference
+        self.ladder.add(*rows, b=1.0, log_evidence=found.log_evidence)
+        learner = self._engine.learner
+        learner.restart()
+        learner.let_rule("affine")
+        learner.replay.clear()
+        learner.replay.add(found.x, log_prob=found.log_prob)
+        learner.fit_affine()
+        kept = slice(None, self._num_particles)  # rows are in no order
+        return particles._replace(
+            x=found.x[kept],
+            log_prob=found.log_prob[kept],
+            inverse_temperature=1.0,
+            log_evidence=found.log_evidence,
+        )
 
     def _learn(self, b: float, *, level: int, acceptance: float) -> None:
         """Fit the maps to what is known of the density at `b`."""

@@ -11,15 +11,16 @@ from flowmc.core.records import Cost, WeightedDraws
 from flowmc.kernels.change_of_variables import num_not_invertible
 from flowmc.models.saving import from_saved, to_saved
 from flowmc.results.diagnostics import compute_diagnostics
-from flowmc.results.modes import find_modes
 from flowmc.results.posterior import Posterior, WarmupDraws
 from flowmc.results.verdict import PARETO_K_LIMIT, judge
-from flowmc.sampling.engine import Engine
+from flowmc.sampling.engine import Engine, spend
 from flowmc.sampling.evidence import collect_evidence
 from flowmc.sampling.latent import is_latent
-from flowmc.sampling.reasons import settings_and_why
+from flowmc.sampling.mode_report import mode_report
+from flowmc.sampling.reasons import log_q_and_why, settings_and_why
 from flowmc.sampling.space import Space
 from flowmc.sampling.state import DrawChunk, RunState, join_chunks
+from flowmc.sampling.sweep import LOCAL
 from flowmc.sampling.warmup import KERNEL_NAMES
 
 NUM_ROUND_TRIPS = 512  # draws whose way to z and back is looked at
@@ -37,13 +38,12 @@ def assemble(
     reasons: list[str],
 ) -> Posterior:
     """Build the posterior of a run that is done."""
-    started = time.perf_counter()
+    started, before = time.perf_counter(), engine.seconds
     space = engine.space
     chunk = join_chunks(state.draws)
     keep = min(num_draws, len(chunk.position)) if num_draws else len(chunk.position)
     theta, log_prob = _to_theta(space, chunk, keep)
-    evidences, log_q = _evidence(engine, chunk)
-    stats = _stats(chunk, log_q, keep)
+    evidences, stats = _evidence(engine, chunk, keep)
     diagnostics = compute_diagnostics(
         theta,
         log_prob,
@@ -54,7 +54,8 @@ def assemble(
         kernel_names=KERNEL_NAMES,
         num_bad_values=state.num_bad_values,
         problems=_problems(engine, state, chunk),
-        mode_report=_mode_report(space, state, theta, log_prob),
+        num_local_steps=int(np.sum(chunk.kernel == LOCAL)) * engine.num_chains,
+        mode_report=mode_report(engine, state, theta, log_prob),
         bad_values=state.bad_values,
     )
     return Posterior(
@@ -71,9 +72,9 @@ def assemble(
         stats=stats,
         **_quoted(evidences, diagnostics.pareto_k),
         evidence=evidences,
-        config={**config, **_pilot(engine, state)},
+        config={**config, **_pilot(engine, state, chunk.log_prob.size)},
         history=state.history,
-        cost=_cost(space, state, since=started),
+        cost=_cost(spend(state, started, engine.seconds - before)),
         saved_model=to_saved(engine.learner.model),
         rebuild_model=from_saved,
     )
@@ -97,18 +98,21 @@ def _problems(engine: Engine, state: RunState, chunk: DrawChunk) -> dict[str, in
     return {**state.problems, "not_invertible": found}
 
 
-def _evidence(engine: Engine, chunk: DrawChunk) -> tuple[dict[str, Any], Any]:
-    """Return the evidences by method, and log q of every draw."""
+def _evidence(
+    engine: Engine, chunk: DrawChunk, keep: int
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Return the evidences by method, and what is known of each draw."""
     learner = engine.learner
-    return collect_evidence(
+    evidences, log_q = collect_evidence(
         chunk.position,
         chunk.log_prob,
         proposal_x=chunk.proposal,
         proposal_log_weight=chunk.proposal_log_weight,
         proposal=None if is_latent(learner.model) else learner.proposal,
         model=learner.model,
-        max_draws=max(MOST_SCORED, SCORED_PER_PARAMETER // engine.space.event_size),
+        max_draws=_most_scored(engine),
     )
+    return evidences, _stats(chunk, log_q, keep)
 
 
 def _quoted(evidences: dict[str, Any], pareto_k: float | None) -> dict[str, Any]:
@@ -122,18 +126,24 @@ def _quoted(evidences: dict[str, Any], pareto_k: float | None) -> dict[str, Any]
     return {"log_evidence": value, "log_evidence_error": error}
 
 
-def _pilot(engine: Engine, state: RunState) -> dict[str, Any]:
+def _most_scored(engine: Engine) -> int:
+    return max(MOST_SCORED, SCORED_PER_PARAMETER // engine.space.event_size)
+
+
+def _pilot(engine: Engine, state: RunState, num_draws: int) -> dict[str, Any]:
     """Return the pilot's figures, and every setting with its reason."""
-    return {"pilot": {**state.pilot, "reasons": settings_and_why(engine, state)}}
+    reasons = settings_and_why(engine, state)
+    reasons["log_q"] = log_q_and_why(engine, num_draws, most=_most_scored(engine))
+    return {"pilot": {**state.pilot, "reasons": reasons}}
 
 
-def _cost(space: Space, state: RunState, *, since: float) -> Cost:
-    seconds = dict(state.spend("sample", time.perf_counter() - since).seconds)
+def _cost(state: RunState) -> Cost:
+    seconds = dict(state.seconds)
     seconds["total"] = sum(seconds.get(k, 0.0) for k in ("compile", "train", "sample"))
     return Cost(
         log_prob_calls=state.num_log_prob,
         gradient_calls=state.num_gradient,
-        seconds={**seconds, "target": space.target.seconds},
+        seconds=seconds,
     )
 
 
@@ -171,33 +181,3 @@ def _derived(space: Space, theta: np.ndarray) -> dict[str, np.ndarray]:
     shape = theta.shape[:2]
     values = space.target.compute_derived(flat)
     return {name: np.reshape(value, shape) for name, value in values.items()}
-
-
-def _mode_report(
-    space: Space, state: RunState, theta: np.ndarray, log_prob: np.ndarray
-) -> dict[str, Any]:
-    report = _search(state)
-    if space.target.notes:
-        report["notes"] = " ".join(space.target.notes)
-    report.update(state.modes)
-    found = find_modes(theta, log_prob=log_prob)
-    report["num_modes"] = int(found.num_modes)
-    report["mode_weights"] = [float(weight) for weight in found.weights]
-    report["transitions"] = int(found.transitions)
-    return report
-
-
-def _search(state: RunState) -> dict[str, Any]:
-    """Say how modes outside the start were looked for."""
-    start = state.history[0]
-    if start.name != "anneal":
-        second = "a second group annealed from the reference" if state.modes else "none"
-        return {"search": f"{second}; the chains started at given positions"}
-    reached = start.settings["inverse_temperature"]
-    done = "" if reached == 1.0 else f", stopped at inverse temperature {reached:.2g}"
-    second = ", and a second group by itself" if state.modes else ""
-    return {
-        "search": f"particles annealed to the target{done}{second}",
-        "particles": start.settings["particles"],
-        "temperatures": start.settings["levels"],
-    }

@@ -22,6 +22,7 @@ from flowmc.kernels.tally import COUNTS
 from flowmc.sampling.chain_runners import make_runner
 from flowmc.sampling.device import place
 from flowmc.sampling.faults import enter_tally
+from flowmc.sampling.sample_arguments import check_target
 from flowmc.sampling.space import Space
 from flowmc.targets.target import Target
 
@@ -157,11 +158,7 @@ class _Run:
 
 def _check(kernel: Any, target: Any, num_steps: Any, num_warmup: Any) -> None:
     check_kernel(kernel, name="kernel")
-    if not isinstance(target, Target):
-        raise ConfigurationError(
-            f"`target` must be a flowmc.Target; got {type(target).__name__}. Wrap the "
-            "log-density: flowmc.Target(log_prob_fn, names=[...])."
-        )
+    check_target(target)
     check_positive_integer(num_steps, name="num_steps")
     check_positive_integer(num_warmup, name="num_warmup", minimum=0)
 

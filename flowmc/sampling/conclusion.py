@@ -5,7 +5,7 @@ proposes; where a mixture of both groups' flows does so better than one flow tra
 all draws, the mixture is what proposes in production.
 """
 
-__all__ = ["conclude", "scout_window"]
+__all__ = ["GIVEN", "conclude", "half_way", "scout_window"]
 
 from dataclasses import replace
 
@@ -21,11 +21,22 @@ from flowmc.sampling.state import RunState
 
 MIN_GAIN = 0.02  # nats for which a second flow is worth its time
 MOST_JUDGED = 2048
+GIVEN = "initial positions"  # name of a start from `initial` in the history
 
 
-def scout_window(schedule: Schedule) -> int:
-    """Return the number of the window before which the second group is sent."""
+def half_way(schedule: Schedule) -> int:
+    """Return the number of the window at which half of the warm-up is over."""
     return max(0, len(schedule.windows) - 2)
+
+
+def scout_window(schedule: Schedule, state: RunState) -> int:
+    """Return the number of the window before which the second group is sent.
+
+    Chains at given positions know one place each: what they learn from there is soon
+    to be learned anew, so the group that has seen the whole reference goes early.
+    """
+    begun_anywhere = state.history[0].name == GIVEN
+    return min(1, half_way(schedule)) if begun_anywhere else half_way(schedule)
 
 
 def conclude(engine: Engine, state: RunState) -> RunState:
@@ -36,7 +47,8 @@ def conclude(engine: Engine, state: RunState) -> RunState:
     own = learner.replay.draws
     is_density = not is_latent(learner.model)
     notes = []
-    if state.modes["adopted"] and is_density and learner.rules == "network":
+    is_second = state.modes["adopted"] and not state.modes.get("replaced")
+    if is_second and is_density and learner.rules == "network":
         note = _mix(engine, state, np.concatenate([spread(own, MOST_JUDGED), found]))
         notes += [note] if note else []
     model = learner.affine if not is_density else learner.model

@@ -6,9 +6,9 @@ is in `start`, `warmup` and `production`.
 
 __all__ = ["Engine", "NEWER_COUNT", "PartialBlockError", "spend"]
 
-import math
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from flowmc.sampling.local_kernels import (
     local_name,
     make_jump,
     make_local,
+    most_evaluations,
     tuned_part,
 )
 from flowmc.sampling.replicas import check_replicas, make_replicated_block
@@ -107,10 +108,8 @@ class Engine:
             The block, and the state with its ledger brought up to date (positions are
             the caller's to take over).
         """
-        sweep, runner = self.block()
-        local = tuned_part(sweep.local)
-        if hasattr(local, "step_size"):
-            local.step_size.assign(state.scalars["step_size"])
+        _, runner = self.block()
+        self._tuned(state)
         started, before = time.perf_counter(), self.seconds
         block: Block = runner.run(
             state.position,
@@ -121,13 +120,17 @@ class Engine:
             num_local=self.num_local(state),
         )
         state = spend(state, started, self.seconds - before)
-        return block, state.add_problems(enter_tally(block.tally, self.space))
+        counts = enter_tally(block.tally, self.space)
+        if state.phase == "warmup" and block.record is not None:
+            state = self._measured(state, len(block.record.position), counts)
+        return block, state.add_problems(counts)
 
     @property
     def seconds(self) -> np.ndarray:
-        """Seconds spent on compiling sweeps, and on fits, so far."""
+        """Seconds spent on compiling sweeps, on fits, and in the target, so far."""
         compiling = sum(runner.compile_seconds for _, runner in self._blocks.values())
-        return np.array([compiling, self.learner.train_seconds])
+        target = self.space.target.seconds
+        return np.array([compiling, self.learner.train_seconds, target])
 
     @property
     def annealing_kernel(self) -> Any:
@@ -155,23 +158,43 @@ class Engine:
 
     def sweep_cost(self, state: RunState) -> int:
         """Most evaluations, gradients among them, that one sweep can take."""
-        local = self.local_cost(state, share=1.0) * self.num_local(state)
-        jumps = self.schedule.num_jumps
-        return self.num_chains * (math.ceil(local) + jumps + 1)
+        local = self._most_local(state) * self.num_local(state)
+        return self.num_chains * (local + self.schedule.num_jumps + 1)
 
-    def local_cost(self, state: RunState, *, share: float = 0.5) -> float:
-        """Evaluations of one local step of one chain.
+    def local_cost(self, state: RunState) -> float:
+        """Evaluations of one local step of one chain, on average.
 
-        Args:
-            state: Holds the step size.
-            share: Of the longest trajectory that is taken; a half on average.
+        Counted over the last window of warm-up; before there is one, the most.
         """
-        kernel = tuned_part(self.block()[0].local)
-        length = getattr(kernel, "trajectory_length", None)
-        if length is None:
-            return float(getattr(kernel, "max_evaluations", 1))
-        steps = share * float(length) / state.scalars["step_size"] + 0.5
-        return max(1.0, min(steps, kernel.max_leapfrog_steps))
+        scalars = state.scalars
+        if not scalars.get("local_steps"):
+            return float(self._most_local(state))
+        return max(1.0, scalars["local_evaluations"] / scalars["local_steps"])
+
+    def _most_local(self, state: RunState) -> int:
+        return most_evaluations(self._tuned(state).local)
+
+    def _tuned(self, state: RunState) -> Sweep:
+        """Return the sweep in force with the state's step size."""
+        sweep, _ = self.block()
+        local = tuned_part(sweep.local)
+        if hasattr(local, "step_size"):
+            local.step_size.assign(state.scalars["step_size"])
+        return sweep
+
+    def _measured(self, state: RunState, num_sweeps: int, counts: dict) -> RunState:
+        """Add what a block's local steps cost to those of its window."""
+        num_local, begun = self.num_local(state), self.block()[0].local
+        per_sweep = self.schedule.num_jumps + getattr(begun, "gradients_at_start", 0)
+        found = {
+            "local_steps": num_sweeps * num_local * self.num_chains,
+            "local_evaluations": counts["log_prob_calls"]
+            + counts["gradient_calls"]
+            - num_sweeps * per_sweep * self.num_chains,
+        }
+        if state.unit > 0:  # else a window begins
+            found = {k: n + state.scalars.get(k, 0) for k, n in found.items()}
+        return replace(state, scalars={**state.scalars, **found})
 
     def remember(self, block: Block, *, window: int) -> None:
         """Offer evenly spaced states of each sweep to the reservoir.
@@ -210,8 +233,16 @@ class PartialBlockError(LogProbError):
 
 
 def spend(state: RunState, started: float, known: np.ndarray) -> RunState:
-    """Enter the time since `started`: `known` went into compilation and fits."""
+    """Enter the time since `started`.
+
+    Args:
+        state: Holds the ledger.
+        started: On the clock of `time.perf_counter`.
+        known: What `Engine.seconds` has grown by: compilation, fits, and the target,
+            whose time is part of the others.
+    """
     elapsed = time.perf_counter() - started
-    compiled, trained = map(float, known)
+    compiled, trained, called = map(float, known)
     state = state.spend("compile", compiled).spend("train", trained)
+    state = state.spend("target", called)
     return state.spend("sample", elapsed - compiled - trained)

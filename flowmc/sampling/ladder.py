@@ -107,6 +107,14 @@ class Ladder:
         # A step too small to be seen beside `current` would never end.
         return float(max(current + np.exp(low), np.nextafter(current, 1.0)))
 
+    def levels_ahead(self) -> float:
+        """Return how many temperatures are still to come, at the present pace."""
+        risen = self._b[self._b > 0.0]
+        if len(risen) < 2:
+            return 0.0
+        pace = np.log(risen[-1] / risen[0]) / (len(risen) - 1)
+        return float(-np.log(risen[-1]) / max(pace, 1e-12))
+
     def resample(
         self, b: float, n: int, *, random: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

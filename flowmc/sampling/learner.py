@@ -14,11 +14,12 @@ import numpy as np
 from flowmc.core.records import History
 from flowmc.core.seeds import fold_in
 from flowmc.models.saving import get_arrays, set_arrays
-from flowmc.sampling.latent import is_latent, make_view
+from flowmc.sampling.judging import beats, has_drifted, make_judge
+from flowmc.sampling.latent import is_latent
 from flowmc.sampling.maps import Maps, part_of, spread
 from flowmc.sampling.settings import Schedule
 from flowmc.training.fit import fit
-from flowmc.training.gate import MOST_DRAWS, judge_refit
+from flowmc.training.gate import MOST_DRAWS
 from flowmc.training.replay import ReplayBuffer
 from flowmc.training.trainer import Trainer
 
@@ -54,7 +55,7 @@ class Learner(Maps):
         self.replay = ReplayBuffer(
             event_size, capacity=schedule.train.capacity, seed=fold_in(seed, "replay")
         )
-        self._is_trained = False
+        self._is_trained, self._is_given = False, not isinstance(model, str)
         self._num_followed = self._next_level = 0  # fits while annealing, and the next
         self.train_seconds = 0.0
         self._best_loss = np.inf  # of the last fit, on its held-out draws
@@ -83,21 +84,21 @@ class Learner(Maps):
             self.let_rule("affine")
             return None, [f"fewer than {needed} distinct draws: the affine map is kept"]
         network = self.network
-        before, previous_log_q = get_arrays(network), None
-        if self._is_trained and self._has_drifted(draws):
+        before = get_arrays(network)
+        if self._is_given and not self._is_trained and not is_latent(network):
+            # Trained by the user on something like these draws: to be gone on with.
+            self._is_trained = beats(self.network, self.affine, draws, by=MIN_GAIN)
+        if self._is_trained and has_drifted(network, draws):
             self.restart()
-        judged = spread(draws, MOST_DRAWS)  # old and new: they come in order of arrival
-        view = make_view(network, seed=fold_in(self._seed, "judge", window))
-        if self._is_trained:
-            # As many as the gate looks at: a VAE's codes differ with the number.
-            previous_log_q = view.log_prob(judged).numpy()
-        history = self._train((window,), progress, whiten=not self._is_trained)
-        gate = judge_refit(
-            view,
-            judged,
-            log_prob=spread(self.replay.log_prob, MOST_DRAWS),
-            previous_log_q=previous_log_q,
+        judge = make_judge(
+            network,
+            self.proposals["network"],
+            self.replay,
+            is_trained=self._is_trained,
+            seed=fold_in(self._seed, "judge", window),
         )
+        history = self._train((window,), progress, whiten=not self._is_trained)
+        gate = judge()
         if not gate.is_accepted:
             set_arrays(network, before)
             return history, [f"refit rolled back: {gate.reason}"]
@@ -141,12 +142,11 @@ class Learner(Maps):
     def _fall_back(self, draws: np.ndarray) -> None:
         """Let the affine map rule where the network no longer fits the draws."""
         if self.rules == "network" and not is_latent(self.network):
-            kept = spread(draws, MOST_DRAWS)
-            loss, affine = (
-                -float(np.mean(model.log_prob(kept).numpy()))
-                for model in (self.network, self.affine)
+            self.let_rule(
+                "network"
+                if beats(self.network, self.affine, draws, by=MIN_GAIN)
+                else "affine"
             )
-            self.let_rule("network" if loss < affine - MIN_GAIN else "affine")
 
     def try_family(self, family: str, *, window: int, progress: Any) -> str:
         """Train another family on the same draws; keep the better one."""
@@ -237,12 +237,3 @@ class Learner(Maps):
         self.let_rule("network" if gain > MIN_GAIN else "affine")
         better = "beats" if gain > MIN_GAIN else "does not beat"
         return f"{self.family} {better} the affine map, by {gain:+.3f} nats"
-
-    def _has_drifted(self, draws: np.ndarray) -> bool:
-        """Whether the draws left the region the network was whitened for."""
-        if self.has_given_base:
-            return False
-        z = self.network.whiten(draws)
-        shift = np.abs(z.mean(axis=0)).max()
-        spread = z.std(axis=0)
-        return bool(shift > 1.0 or spread.max() > 2.0 or spread.min() < 0.5)

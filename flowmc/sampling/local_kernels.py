@@ -13,6 +13,7 @@ __all__ = [
     "local_name",
     "make_jump",
     "make_local",
+    "most_evaluations",
     "tuned_part",
 ]
 
@@ -43,6 +44,7 @@ WITHOUT_CIRCLES = ("t_pcn", "elliptical_slice")
 IN_AFFINE = "@affine"  # the local kernel's coordinates, whatever map the jumps have
 LEAST_BUDGET = 3000  # evaluations a chain, below which "auto" takes no trajectories
 MOST_LEAPFROGS = 10  # of those: jumps are there for what is far
+MOST_DOUBLINGS = 6  # of NUTS: up to 63 leapfrog steps, for the same reason
 JITTER = 3.0  # local steps are shrunk by up to a factor of 20, for chains in bad places
 LATENT = {"latent_walk": lambda size: min(0.9, 1.5 / math.sqrt(size))}
 
@@ -160,12 +162,20 @@ def tuned_part(kernel: Any) -> Any:
     return getattr(kernel, "inner", kernel)
 
 
+def most_evaluations(kernel: Any) -> int:
+    """Return the most evaluations that one step of a local kernel takes, by chain."""
+    most = getattr(tuned_part(kernel), "max_evaluations", 1)
+    return most + getattr(kernel, "gradients_at_step", 0)
+
+
 def _make_inner(name: str, model: Any, *, is_affine: bool = False) -> Any:
     options: dict[str, Any] = {}
     if LOCAL_KERNELS[name] is not None:
         options["step_size"] = first_step_size(name, model.event_size)
     if is_affine:
         options["max_leapfrog_steps"] = MOST_LEAPFROGS
+    if name == "nuts":
+        options["max_tree_depth"] = MOST_DOUBLINGS
     if name in WITH_JITTER:
         options["jitter"] = JITTER
     if name in WITHOUT_CIRCLES:

@@ -1,6 +1,6 @@
 """Why a run was set up as it was: every setting in force, with its reason, in words."""
 
-__all__ = ["settings_and_why"]
+__all__ = ["log_q_and_why", "settings_and_why"]
 
 from flowmc.sampling.engine import Engine
 from flowmc.sampling.latent import is_latent
@@ -51,6 +51,25 @@ def settings_and_why(engine: Engine, state: RunState) -> dict[str, str]:
             else f"{learner.model.name}, with heavy tails"
         ),
     }
+
+
+def log_q_and_why(engine: Engine, num_draws: int, *, most: int) -> str:
+    """Say whether the draws come with log q and weights, and why not.
+
+    Args:
+        engine: Of a run that is done.
+        num_draws: Production draws of all chains.
+        most: Most draws that are scored.
+    """
+    if is_latent(engine.learner.model):
+        return "left out: a VAE has no density that draws could be scored by"
+    if num_draws <= most:
+        return "stored: the proposal scores every draw"
+    return (
+        f"left out: {num_draws:,} draws are more than the {most:,} that are scored at "
+        f"{engine.space.event_size} parameters; bridge and harmonic mean use every "
+        f"{-(-num_draws // most)}th, and `weighted` has the weights of all proposals"
+    )
 
 
 def _model(engine: Engine, state: RunState) -> str:

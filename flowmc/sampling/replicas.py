@@ -95,21 +95,17 @@ class ReplicatedBlock:
         position,
         log_prob,
         *,
-        first: int,
         count: int,
         seed: Any,
-        inverse_temperature: float = 1.0,
-        num_local: int | None = None,
+        **options: Any,
     ) -> Block:
-        """Run sweeps number `first` to `first + count - 1` in all chains."""
+        """Run sweeps in all chains; the arguments are those of `GraphBlock.run`."""
         shares = [
             {
                 "position": position_share,
                 "log_prob": log_prob_share,
-                "first": first,
                 "seed": fold_in(np.asarray(seed), "replica", index),
-                "inverse_temperature": inverse_temperature,
-                "num_local": num_local,
+                **options,
             }
             for index, (position_share, log_prob_share) in enumerate(
                 zip(self._cut(position), self._cut(log_prob), strict=True)

@@ -1,6 +1,11 @@
 """Checks of what `flowmc.sample` was given, before anything is compiled."""
 
-__all__ = ["check_model_and_limits", "check_resumable", "check_sampled"]
+__all__ = [
+    "check_model_and_limits",
+    "check_resumable",
+    "check_sampled",
+    "check_target",
+]
 
 from typing import Any
 
@@ -11,13 +16,18 @@ from flowmc.sampling.settings import Schedule
 from flowmc.targets.target import Target
 
 
-def check_sampled(target: Any, num_draws: Any, num_chains: Any, kernel: Any) -> None:
-    """Check the target, the numbers and the kernel's name."""
+def check_target(target: Any) -> None:
+    """Check that the target is one."""
     if not isinstance(target, Target):
         raise ConfigurationError(
             f"`target` must be a flowmc.Target; got {type(target).__name__}. Wrap the "
             "log-density: flowmc.Target(log_prob_fn, names=[...])."
         )
+
+
+def check_sampled(target: Any, num_draws: Any, num_chains: Any, kernel: Any) -> None:
+    """Check the target, the numbers and the kernel's name."""
+    check_target(target)
     check_positive_integer(num_draws, name="num_draws")
     check_positive_integer(num_chains, name="num_chains", minimum=2)
     check_local(kernel, target)

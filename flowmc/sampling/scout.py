@@ -19,6 +19,7 @@ from flowmc.core.errors import InitialPositionError
 from flowmc.core.records import WindowRecord
 from flowmc.core.seeds import fold_in, generator
 from flowmc.sampling.annealing import Annealer, Particles, num_particles
+from flowmc.sampling.conclusion import GIVEN
 from flowmc.sampling.engine import NEWER_COUNT, Engine, spend
 from flowmc.sampling.groups import UNSEEN_LIMIT, unseen_share
 from flowmc.sampling.latent import is_latent
@@ -33,13 +34,16 @@ class ScoutPhase:
 
     Args:
         engine: The run's machinery; its learner is lent to the second group.
+        is_small: One particle for each chain; else as many as a start has.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, is_small: bool = True) -> None:
         self._engine = engine
+        each = 1 if is_small else engine.schedule.anneal.particles_per_chain
+        wanted = max(each * engine.num_chains, LEAST_PARTICLES)
         self._annealer = Annealer(
             engine,
-            num_particles=num_particles(engine.num_chains, wanted=LEAST_PARTICLES),
+            num_particles=num_particles(engine.num_chains, wanted=wanted),
             seed=fold_in(engine.seed, "scout"),
         )
 
@@ -79,6 +83,7 @@ class ScoutPhase:
             particles.step_size,
             particles.log_evidence,
             *(particles.acceptance[name] for name in ("local", "jump")),
+            particles.num_dead,
         ]
         parts = {"learner": learner.to_arrays(), "ladder": self._ladder()}
         flat = {f"{k}/{n}": a for k, arrays in parts.items() for n, a in arrays.items()}
@@ -92,22 +97,15 @@ class ScoutPhase:
         """Ask each group's map about the other's draws; take over what was missed."""
         engine, b = self._engine, particles.inverse_temperature
         random = generator(fold_in(engine.seed, "scout draws"))
-        count = min(len(self._annealer.ladder), 2048)
+        count = min(len(self._annealer.ladder), engine.learner.replay.capacity // 2)
         x, log_prob, _ = self._annealer.ladder.resample(b, count, random=random)
-        second, name = _density(engine.learner), engine.learner.model.name
-        main_draws = state.learned["replay/x"]
-        unseen_by_scout = unseen_share(second, own=x, other=main_draws)
-        engine.learner.from_arrays(state.learned)
-        unseen = unseen_share(_density(engine.learner), own=main_draws, other=x)
-        reached = b >= 1.0
-        adopted = reached and unseen > UNSEEN_LIMIT
+        name = engine.learner.model.name
         modes = {
             "scout_particles": len(particles.x),
             "scout_temperatures": state.unit - 1,
             "scout_inverse_temperature": float(b),
-            "unseen_by_main": unseen,
-            "unseen_by_scout": unseen_by_scout,
-            "adopted": adopted,
+            "scout_maxima": self._annealer.num_maxima,
+            **self._scores(state, x, reached=b >= 1.0),
         }
         record = WindowRecord(
             name="second group",
@@ -115,7 +113,7 @@ class ScoutPhase:
             num_steps=state.unit - 1,
             acceptance=particles.acceptance,
             settings={k: v for k, v in modes.items() if isinstance(v, float)},
-            notes=(_told(modes, reached=reached),),
+            notes=(_told(modes, reached=b >= 1.0),),
         )
         scout = {**state.scout, "draws": x, "draws_log_prob": log_prob}
         kept = {k: a for k, a in scout.items() if not k.startswith("ladder/")}
@@ -127,7 +125,45 @@ class ScoutPhase:
             modes=modes,
             history=(*state.history, record),
         )
-        return self._adopt(state, x, log_prob) if adopted else state
+        if modes["replaced"]:
+            return self._replace_all(state, x, log_prob)
+        return self._adopt(state, x, log_prob) if modes["adopted"] else state
+
+    def _scores(self, state: RunState, x: np.ndarray, *, reached: bool) -> dict:
+        """Say what each group has not seen of the other, and what follows.
+
+        The learner is the second group's before, and the chains' after.
+        """
+        learner, main_draws = self._engine.learner, state.learned["replay/x"]
+        by_scout = unseen_share(_density(learner), own=x, other=main_draws)
+        learner.from_arrays(state.learned)
+        by_main = unseen_share(_density(learner), own=main_draws, other=x)
+        # Chains put in one place know little else; if the group has seen that too, its
+        # draws and its map are the better ones altogether.
+        is_given = state.history[0].name == GIVEN
+        replaced = reached and is_given and by_scout <= UNSEEN_LIMIT
+        adopted = replaced or (reached and by_main > UNSEEN_LIMIT)
+        return {
+            "unseen_by_main": by_main,
+            "unseen_by_scout": by_scout,
+            "adopted": adopted,
+            "replaced": replaced,
+        }
+
+    def _replace_all(self, state: RunState, x, log_prob) -> RunState:
+        """Go on as if the chains had begun with the second group."""
+        engine, learner = self._engine, self._engine.learner
+        learner.from_arrays(part_of(state.scout, "learner"))
+        learner.replay.clear()
+        weights = np.full(len(x), NEWER_COUNT ** (1 + state.window))
+        learner.replay.add(x, log_prob=log_prob, weights=weights)
+        random = generator(fold_in(engine.seed, "adopt"))
+        usable = np.flatnonzero(np.isfinite(log_prob))
+        rows = random.choice(usable, size=engine.num_chains)
+        learned = learner.to_arrays()
+        return replace(
+            state, position=x[rows], log_prob=log_prob[rows], learned=learned
+        )
 
     def _adopt(self, state: RunState, x, log_prob) -> RunState:
         """Give the second group's draws to the chains and to their reservoir."""
@@ -165,13 +201,16 @@ def _told(modes: Mapping[str, Any], *, reached: bool) -> str:
     if not reached:
         return "stopped before the target: no modes were looked for"
     share = f"{modes['unseen_by_main']:.1%} of its draws were unseen by the chains' map"
+    if modes["replaced"]:
+        return f"{share}, and all of theirs seen: the chains go on from its draws"
     return share + (": taken over" if modes["adopted"] else "")
 
 
 def _particles(stored: Mapping[str, np.ndarray]) -> Particles:
-    b, step_size, log_evidence, local, jump = map(float, stored["scalars"])
+    b, step_size, log_evidence, local, jump, dead = map(float, stored["scalars"])
     rates = {"local": local, "jump": jump}
-    return Particles(stored["x"], stored["log_prob"], b, step_size, log_evidence, rates)
+    rows = stored["x"], stored["log_prob"]
+    return Particles(*rows, b, step_size, log_evidence, rates, int(dead))
 
 
 def _density(learner: Any) -> Any:

@@ -11,6 +11,7 @@ import numpy as np
 from flowmc.core.records import WindowRecord
 from flowmc.core.seeds import fold_in, generator
 from flowmc.sampling.annealing import Annealer, Particles, num_particles
+from flowmc.sampling.conclusion import GIVEN
 from flowmc.sampling.engine import Engine, spend
 from flowmc.sampling.initial import positions_from
 from flowmc.sampling.local_kernels import first_step_size
@@ -18,6 +19,7 @@ from flowmc.sampling.maps import part_of
 from flowmc.sampling.state import RunState
 
 LEAST_PARTICLES = 64  # few particles find few modes
+PARTICLES_PER_DIMENSION = 8  # fewer do not span the space that a map is fitted to
 
 
 class StartPhase:
@@ -37,7 +39,9 @@ class StartPhase:
             num_particles=num_particles(
                 engine.num_chains,
                 wanted=max(
-                    settings.particles_per_chain * engine.num_chains, LEAST_PARTICLES
+                    settings.particles_per_chain * engine.num_chains,
+                    PARTICLES_PER_DIMENSION * engine.space.event_size,
+                    LEAST_PARTICLES,
                 ),
             ),
             seed=fold_in(engine.seed, "anneal"),
@@ -50,10 +54,11 @@ class StartPhase:
             state: The run so far.
             is_last: End the annealing with this unit, wherever it is.
         """
-        if self._initial is not None:
-            return self._start_from_positions(state)
         engine = self._engine
         started, before = time.perf_counter(), engine.seconds
+        if self._initial is not None:
+            state = self._start_from_positions(state)
+            return spend(state, started, engine.seconds - before)
         if state.unit == 0:
             particles = self._annealer.start()
         else:
@@ -69,6 +74,7 @@ class StartPhase:
                 "step_size": particles.step_size,
                 "log_evidence": particles.log_evidence,
                 **particles.acceptance,
+                "num_dead": particles.num_dead,
                 "first_draws": max(
                     self._annealer.num_first, state.scalars.get("first_draws", 0)
                 ),
@@ -93,6 +99,11 @@ class StartPhase:
         self._fill_reservoir(particles.inverse_temperature)
         num_levels = state.unit - 1
         notes = [f"log evidence on the way: {particles.log_evidence:.3f}"]
+        if self._annealer.num_maxima:
+            notes.append(
+                "temperatures were left for descents, as all jumps were refused: "
+                f"{self._annealer.num_maxima} maxima found"
+            )
         if particles.inverse_temperature < 1.0:
             notes.append(f"stopped at {num_levels} temperatures, before the target")
         record = WindowRecord(
@@ -119,7 +130,7 @@ class StartPhase:
             seed=fold_in(engine.seed, "chains"),
         )
         engine.learner.replay.add(x, log_prob=log_prob)
-        record = WindowRecord(name="initial positions", model="none", num_steps=0)
+        record = WindowRecord(name=GIVEN, model="none", num_steps=0)
         return self._begin_warmup(state, x, log_prob, record)
 
     def _begin_warmup(self, state, position, log_prob, record) -> RunState:
@@ -162,4 +173,5 @@ class StartPhase:
             step_size=scalars["step_size"],
             log_evidence=scalars["log_evidence"],
             acceptance={name: scalars[name] for name in ("local", "jump")},
+            num_dead=int(scalars["num_dead"]),
         )

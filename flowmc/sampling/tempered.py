@@ -46,7 +46,7 @@ def run_tempered(
     sweep, runner = engine.block(engine.annealing_name)
     local = tuned_part(sweep.local)
     is_dear = hasattr(local, "trajectory_length")  # each step costs several gradients
-    num_local = max(1, engine.schedule.num_local // (2 if is_dear else 1))
+    num_local = max(1, engine.schedule.num_local // (4 if is_dear else 1))
     if hasattr(local, "step_size"):
         local.step_size.assign(step_size)
     records = []

@@ -3,7 +3,14 @@
 Everything adapts here and nothing after: the draws are kept apart and marked.
 """
 
-__all__ = ["acceptance_by_kernel", "adapt_step_size", "collect", "freeze", "warm_up"]
+__all__ = [
+    "CUT_SHORT",
+    "acceptance_by_kernel",
+    "adapt_step_size",
+    "collect",
+    "freeze",
+    "warm_up",
+]
 
 import logging
 import time
@@ -13,7 +20,7 @@ import numpy as np
 
 from flowmc.core.records import WindowRecord
 from flowmc.core.seeds import fold_in
-from flowmc.sampling.conclusion import conclude, scout_window
+from flowmc.sampling.conclusion import conclude, half_way, scout_window
 from flowmc.sampling.engine import Engine
 from flowmc.sampling.local_kernels import first_step_size, tuned_part
 from flowmc.sampling.pilot import measure
@@ -25,6 +32,7 @@ KERNEL_NAMES = ("local", "jump")
 OTHER_FAMILY = "spline_autoregressive"
 STEP_LIMITS = (1e-3, 20.0)
 POOR_ACCEPTANCE, POOR_SHAPE = 0.3, 0.7  # of jumps, and of the tail of their weights
+CUT_SHORT = "warm-up ended early: its share of the budget was used up"
 LEAST_PROGRESS = 0.03  # in acceptance, by which one more window is earned
 _logger = logging.getLogger(__name__)
 
@@ -83,8 +91,13 @@ def acceptance_by_kernel(
     return rates
 
 
-def warm_up(engine: Engine, state: RunState) -> RunState:
+def warm_up(engine: Engine, state: RunState, *, is_last: bool = False) -> RunState:
     """Run a few sweeps, adapt the step size; at a window's end, refit.
+
+    Args:
+        engine: The run's machinery.
+        state: The run so far.
+        is_last: End the window, and the warm-up, with these sweeps.
 
     Returns:
         The next state; after the last window it is frozen.
@@ -122,7 +135,9 @@ def warm_up(engine: Engine, state: RunState) -> RunState:
         },
         learned=engine.learner.to_arrays(),
     )
-    return state if state.unit < planned else _finish_window(engine, state)
+    if state.unit < planned and not is_last:
+        return state
+    return _finish_window(engine, state, is_last=is_last)
 
 
 def freeze(state: RunState) -> RunState:
@@ -130,7 +145,7 @@ def freeze(state: RunState) -> RunState:
     return replace(state, phase="produce", unit=0, problems={})
 
 
-def _finish_window(engine: Engine, state: RunState) -> RunState:
+def _finish_window(engine: Engine, state: RunState, *, is_last: bool) -> RunState:
     """Measure, refit on the reservoir, choose the shares, and record the window."""
     started, index = time.perf_counter(), len(state.history)
     before = state.pilot.get("jump_acceptance", np.nan)
@@ -141,6 +156,8 @@ def _finish_window(engine: Engine, state: RunState) -> RunState:
     )
     if engine.is_free_to_choose and state.pilot["jump_acceptance"] < POOR_ACCEPTANCE:
         notes += _other_families(engine, state)
+    if is_last:
+        notes.append(CUT_SHORT)
     scalars = state.scalars
     if engine.local_kernel != kernel:  # its step size means something else
         notes.append(f"{engine.local_kernel} begins with its first step size")
@@ -163,7 +180,7 @@ def _finish_window(engine: Engine, state: RunState) -> RunState:
         window=state.window + 1,
         unit=0,
     ).spend("train", time.perf_counter() - started)
-    if _is_over(engine.schedule, state, before=before):
+    if is_last or _is_over(engine.schedule, state, before=before):
         state = freeze(conclude(engine, state))
     return state
 
@@ -171,7 +188,7 @@ def _finish_window(engine: Engine, state: RunState) -> RunState:
 def _other_families(engine: Engine, state: RunState) -> list[str]:
     """Try what else could fit where the usual family fits poorly, once."""
     has_tried = any(OTHER_FAMILY in n for w in state.history for n in w.notes)
-    if has_tried or state.window != scout_window(engine.schedule):
+    if has_tried or state.window != half_way(engine.schedule):
         return []
     number = 2000 + state.window
     return [engine.learner.try_family(OTHER_FAMILY, window=number, progress=False)]
@@ -187,7 +204,11 @@ def _is_over(schedule: Schedule, state: RunState, *, before: float) -> bool:
     """
     acceptance, shape = state.pilot["jump_acceptance"], state.pilot["pareto_k"]
     planned = len(schedule.windows)
-    if state.window <= scout_window(schedule):
+    most = planned + schedule.extra_windows
+    is_fresh = state.scalars["num_adapted"] == 0  # another kernel's first step size
+    if state.window <= scout_window(schedule, state):
+        return False
+    if is_fresh and state.window < most:
         return False
     if acceptance >= schedule.enough_acceptance:
         return True
@@ -195,8 +216,7 @@ def _is_over(schedule: Schedule, state: RunState, *, before: float) -> bool:
         return False
     is_poor = acceptance < POOR_ACCEPTANCE or shape > POOR_SHAPE
     is_better = acceptance > before + LEAST_PROGRESS
-    may_go_on = state.window < planned + schedule.extra_windows
-    return not (may_go_on and (is_poor or is_better))
+    return not (state.window < most and (is_poor or is_better))
 
 
 def _measured(engine: Engine, state: RunState, index: int) -> RunState:

@@ -86,7 +86,8 @@ def fit(
         progress: False, True, or a callable.
         tensorboard: Folder for TensorBoard scalars, or None.
         whiten: Fit the model's affine layer to the draws first.
-        baseline: A model to score on the same held-out draws, for comparison.
+        baseline: A model to score on the same held-out draws, for comparison; a fit
+            that is no better after a third of its steps ends there.
         trainer: A `Trainer` of this model from an earlier call: warm restart, with the
             trainer's own loss, batch size, weight decay and target.
         capacity: Rows to pad the training draws to, so that refits share one program.
@@ -101,10 +102,9 @@ def fit(
     started = time.perf_counter()
     settings = _checked(max_steps, learning_rate, schedule, patience)
     _check_batches(batch_size, validation_fraction)
-    loss = choose_loss(loss, model)
+    loss, seed = choose_loss(loss, model), root_seed(seed)
     inputs = gather_inputs(loss, draws=draws, gradients=gradients, target=target)
     _check_others(trainer, baseline, model, loss)
-    seed = root_seed(seed)
     prepared = prepare(
         model,
         inputs,
@@ -127,17 +127,15 @@ def fit(
             target_log_prob_fn=inputs.target_log_prob_fn,
         )
     judge = partial(_held_out_loss, trainer=trainer, data=data, loss=loss, seed=seed)
+    keeper.baseline_loss = None if baseline is None else judge(baseline)
     if trainer is not None and is_network and not prepared.objection:
         _run(trainer, data, keeper, settings, seed, progress, tensorboard, target)
     elif inputs.draws is None or inputs.target_log_prob_fn is not None:
         raise _no_weights(model, loss)
     else:
         keeper.close_form(judge(model), reason=prepared.objection)
-    return keeper.history(
-        baseline_loss=None if baseline is None else judge(baseline),
-        notes=prepared.notes,
-        seconds=time.perf_counter() - started,
-    )
+    seconds = time.perf_counter() - started
+    return keeper.history(notes=prepared.notes, seconds=seconds)
 
 
 def _run(

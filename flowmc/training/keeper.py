@@ -15,13 +15,19 @@ class BestWeights:
 
     Args:
         model: Model whose trainable variables are kept.
+
+    Attributes:
+        best_loss: The smallest held-out loss so far.
+        best_step: The step it was found at.
+        baseline_loss: The loss to beat, None if there is none.
     """
 
     def __init__(self, model: Any) -> None:
         self._variables = list(model.trainable_variables)
         self._best = [variable.numpy() for variable in self._variables]
-        self._best_loss = math.inf
+        self.best_loss = math.inf
         self.best_step = 0
+        self.baseline_loss: float | None = None
         self._records: list[tuple[int, float, float]] = []
         self._events: list[str] = []
         self._reason = "closed form: the model has no weights to train"
@@ -29,8 +35,8 @@ class BestWeights:
     def offer(self, step: int, train_loss: float, held_loss: float) -> None:
         """Record the losses after `step`; keep the weights if they are the best."""
         self._records.append((step, train_loss, held_loss))
-        if held_loss < self._best_loss:
-            self._best_loss, self.best_step = held_loss, step
+        if held_loss < self.best_loss:
+            self.best_loss, self.best_step = held_loss, step
             self._best = [variable.numpy() for variable in self._variables]
 
     def close_form(self, held_loss: float, *, reason: str = "") -> None:
@@ -59,7 +65,7 @@ class BestWeights:
         """Say why training ended."""
         self._reason = reason
 
-    def history(self, *, baseline_loss, notes, seconds) -> TrainingHistory:
+    def history(self, *, notes, seconds) -> TrainingHistory:
         """Return the record of the fit."""
         steps, train, held = (
             np.array(column) for column in zip(*self._records, strict=True)
@@ -69,9 +75,9 @@ class BestWeights:
             train_loss=train,
             validation_loss=held,
             best_step=self.best_step,
-            best_loss=self._best_loss,
+            best_loss=self.best_loss,
             stop_reason=self._reason,
-            baseline_loss=baseline_loss,
+            baseline_loss=self.baseline_loss,
             events=(*notes, *self._events),
             seconds=seconds,
         )

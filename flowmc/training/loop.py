@@ -19,6 +19,7 @@ from flowmc.training.trainer import SEGMENT_STEPS, Segment, Trainer
 
 MAX_ROLLBACKS = 4
 ROLLBACK_FACTOR = 0.3
+WORSE_NATS, WORSE_STEPS = 1.0, 300  # held-out loss above its best: learning by heart
 SMALLEST_RATE = 1e-3  # of the initial rate, below which a plateau ends the fit
 
 
@@ -69,7 +70,9 @@ def train(
         _report(step, losses, rate, settings, bar, scalars)
         if settings.schedule == "plateau":
             rate = _lowered(plateau, step, losses[1], rate, keeper)
-        if _is_over(step, rate, keeper, settings):
+        if _is_over(step, rate, losses[1], keeper, settings):
+            return
+        if _is_vain(step, trainer, keeper, settings):
             return
     keeper.stop(f"all {settings.max_steps} steps were taken")
 
@@ -98,7 +101,16 @@ def _lowered(plateau: Plateau, step, held_loss, rate, keeper: BestWeights) -> fl
     return rate * factor
 
 
-def _is_over(step: int, rate, keeper: BestWeights, settings: LoopSettings) -> bool:
+def _is_over(
+    step: int, rate, held_loss, keeper: BestWeights, settings: LoopSettings
+) -> bool:
+    since = step - keeper.best_step
+    if held_loss > keeper.best_loss + WORSE_NATS and since >= WORSE_STEPS:
+        keeper.stop(
+            f"the held-out loss was {held_loss - keeper.best_loss:.1f} nats above its "
+            f"best, of step {keeper.best_step}: more steps learn the draws by heart"
+        )
+        return True
     if step - keeper.best_step >= settings.patience:
         keeper.stop(f"no smaller held-out loss for {settings.patience} steps")
         return True
@@ -106,3 +118,15 @@ def _is_over(step: int, rate, keeper: BestWeights, settings: LoopSettings) -> bo
         keeper.stop(f"the learning rate fell below {rate:.2g}")
         return True
     return False
+
+
+def _is_vain(step: int, trainer: Trainer, keeper: BestWeights, settings) -> bool:
+    """Whether a flow that began as the affine map has found nothing better."""
+    to_beat, is_late = keeper.baseline_loss, step >= settings.max_steps // 3
+    # Bounds on a density begin far from it, as does a base of the user's own.
+    if to_beat is None or trainer.loss != "forward_kl" or not is_late:
+        return False
+    if keeper.best_loss < to_beat or getattr(trainer.model, "has_given_base", False):
+        return False
+    keeper.stop(f"no better than the baseline after {step} steps")
+    return True

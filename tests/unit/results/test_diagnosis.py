@@ -63,6 +63,7 @@ def test_bad_values_are_told_with_their_parameters(tmp_path):
         num_bad_values=1234,
         bad_values=points,
         problems={"divergences": 7},
+        num_local_steps=4000,
     )
     posterior = replace(posterior, diagnostics=diagnostics)
     posterior.save(tmp_path / "p.h5")
@@ -72,7 +73,7 @@ def test_bad_values_are_told_with_their_parameters(tmp_path):
     assert "1,234 bad values" in told
     assert "(logk1=0.5, logk2=-1, jit=1e-09)" in told
     assert "logk1=3.5" not in told
-    assert "Divergences: 7" in told
+    assert "Divergences: 7 in 4,000 local steps after warm-up." in told
 
 
 def test_short_chains_are_explained():

@@ -2,6 +2,7 @@
 
 import pytest
 
+from flowmc.results.diagnosis import diagnose_draws, findings
 from flowmc.results.diagnostics import compute_diagnostics
 from flowmc.results.mode_verdict import mode_reasons, mode_rows
 from flowmc.results.verdict import judge
@@ -59,3 +60,28 @@ def test_rows_read_well():
     assert "alarm" not in rows
     many = dict(mode_rows({"mode_weights": [0.1] * 10}))
     assert many["weights of the modes"].endswith("0.1 ...")
+
+
+def test_what_the_second_group_could_not_confirm_is_told_and_no_reason():
+    title = "not confirmed"
+    report = {**FULL, "unseen_by_scout": 0.31, "scout_inverse_temperature": 1.0}
+    text = dict(mode_rows(report))[title]
+    assert text.startswith("31 % of the sampler's draws lie where the second group")
+    assert "no alarm, since a group of 2,048 particles loses modes" in text
+    assert list(mode_reasons(report)) == []
+    diagnosis = diagnose_draws(draws())
+    assert not any("confirmed" in sentence for sentence in diagnosis.findings)
+    told = findings(compute_diagnostics(draws(), mode_report=report))
+    assert any(sentence.startswith("Not confirmed: 31 %") for sentence in told)
+    assert title not in dict(mode_rows({**report, "unseen_by_scout": 0.01}))
+
+
+def test_a_group_that_stopped_early_is_not_compared():
+    shares = {"unseen_by_main": 0.9, "unseen_by_scout": 0.9, "unseen_at_the_end": 0.9}
+    report = {**FULL, **shares, "adopted": False, "scout_inverse_temperature": 0.3}
+    rows = dict(mode_rows(report))
+    assert rows["inverse temperature it reached"] == "0.3"
+    assert not any("90 %" in text for text in rows.values())
+    assert "its modes taken into the proposals" not in rows
+    arrived = dict(mode_rows({**report, "scout_inverse_temperature": 1.0}))
+    assert arrived["share of its draws missed at the end of warm-up"] == "90 %"

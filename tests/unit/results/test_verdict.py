@@ -133,3 +133,27 @@ def test_reasons_from_above_and_interruption():
     assert verdict.reasons[1] == note
     assert verdict.given == verdict.reasons
     assert judge(diagnose()).given == []
+
+
+def test_divergences_are_judged_against_the_steps_that_can_diverge():
+    theta = draws()  # 2400 draws
+    for name in ("divergences", "nan_gradient", "not_invertible", "bad_proposals"):
+        found = compute_diagnostics(theta, problems={name: 3}, num_local_steps=200)
+        is_local = name in ("divergences", "nan_gradient")
+        assert judge(found).ok != is_local, name
+    found = compute_diagnostics(theta, problems={"divergences": 3}, num_local_steps=200)
+    (reason,) = judge(found).reasons
+    assert "meet `divergences`; 3 times in 200 local steps trajectories" in reason
+    # Draws of whatever sampler may all have been such steps.
+    found = compute_diagnostics(theta, problems={"divergences": 25})
+    (reason,) = judge(found).reasons
+    assert "25 times in 2400 draws" in reason
+    assert judge(compute_diagnostics(theta, problems={"divergences": 24})).ok
+
+
+def test_divergences_are_no_bias_where_jumps_go_everywhere():
+    light = np.random.default_rng(2).normal(scale=0.1, size=4000)
+    few = {"problems": {"divergences": 3}, "num_local_steps": 200}
+    assert judge(diagnose(weighted_log_weight=light, **few)).ok
+    many = {"problems": {"divergences": 25}, "num_local_steps": 200}
+    assert not judge(diagnose(weighted_log_weight=light, **many)).ok

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from flowmc import models
-from flowmc.sampling.conclusion import conclude, scout_window
+from flowmc.core.records import WindowRecord
+from flowmc.sampling.conclusion import GIVEN, conclude, scout_window
 from flowmc.sampling.settings import Schedule
 from flowmc.sampling.state import RunState
 from tests.unit.sampling.runs import make_engine
@@ -101,6 +102,13 @@ def test_flows_of_different_families_are_not_mixed(engine):
 
 
 def test_the_group_is_sent_with_two_windows_to_come():
-    assert scout_window(Schedule()) == 2
+    annealed = RunState(history=(WindowRecord("anneal", "gaussian", 9),))
+    assert scout_window(Schedule(), annealed) == 2
     for count, expected in ((1, 0), (2, 0), (3, 1), (6, 4)):
-        assert scout_window(Schedule(windows=(2,) * count)) == expected
+        assert scout_window(Schedule(windows=(2,) * count), annealed) == expected
+
+
+def test_the_group_is_sent_early_where_chains_began_at_given_positions():
+    given = RunState(history=(WindowRecord(GIVEN, "none", 0),))
+    for count, expected in ((1, 0), (2, 0), (3, 1), (6, 1)):
+        assert scout_window(Schedule(windows=(2,) * count), given) == expected

@@ -5,7 +5,7 @@ import pytest
 
 from flowmc import models
 from flowmc.models.saving import get_arrays
-from flowmc.sampling import learner as learner_module
+from flowmc.sampling import judging
 from flowmc.sampling.learner import Learner
 from flowmc.targets import skewed_gaussian
 from flowmc.training.gate import GateDecision
@@ -115,7 +115,7 @@ def test_a_refit_that_fails_the_gate_is_rolled_back(taught, monkeypatch):
     learner.from_arrays(arrays)
     before = get_arrays(learner.network)
     refused = GateDecision(False, "planted")
-    monkeypatch.setattr(learner_module, "judge_refit", lambda *a, **k: refused)
+    monkeypatch.setattr(judging, "judge_refit", lambda *a, **k: refused)
     history, notes = refit_again(learner)
     assert notes == ["refit rolled back: planted"]
     assert history is not None
@@ -257,7 +257,7 @@ def test_another_family_that_the_gate_refuses_is_not_taken(taught, monkeypatch):
     learner._best_loss = np.inf  # whatever comes would be better
     network = learner.network
     refused = GateDecision(False, "planted")
-    monkeypatch.setattr(learner_module, "judge_refit", lambda *a, **k: refused)
+    monkeypatch.setattr(judging, "judge_refit", lambda *a, **k: refused)
     note = learner.try_family("realnvp", window=9, progress=False)
     assert "is no better than maf" in note
     assert learner.network is network

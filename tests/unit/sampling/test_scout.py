@@ -55,7 +55,10 @@ def test_the_other_mode_is_adopted(found):
     assert report["scout_inverse_temperature"] == 1.0
     assert report["num_modes"] == 2
     (second,) = [w for w in found.history if w.name == "second group"]
-    assert "taken over" in second.notes[0]
+    # All that the chains had was known to the group: its draws and maps are better.
+    assert report["replaced"] is True
+    assert "go on from its draws" in second.notes[0]
+    assert 0 < report["scout_evaluations"] < found.cost.log_prob_calls
     # Before that no chain had been there.
     warmup, index = found.warmup, found.history.index(second)
     before = warmup.theta[warmup.window < index]
@@ -73,6 +76,19 @@ def test_both_modes_have_about_their_weights(found):
     error = found.log_evidence - TARGET.log_evidence
     assert abs(error) < 5.0 * found.log_evidence_error
     assert not any("not looked for" in r for r in found.verdict.reasons)
+
+
+def test_half_of_the_chains_stay_where_the_group_has_not_been(monkeypatch):
+    """What only the chains know is not given up for what only the group knows."""
+    monkeypatch.setattr(
+        "flowmc.sampling.scout.unseen_share", lambda model, *, own, other: 0.5
+    )
+    posterior = run(num_draws=40)
+    report = posterior.diagnostics.mode_report
+    assert report["adopted"] is True
+    assert report["replaced"] is False
+    (second,) = [w for w in posterior.history if w.name == "second group"]
+    assert "taken over" in second.notes[0]
 
 
 def test_the_affine_map_alone_takes_it_over_too():
@@ -95,7 +111,8 @@ def test_without_a_second_group_the_verdict_says_so():
 
 
 def test_an_alarm_where_adoption_does_not_help(monkeypatch):
-    monkeypatch.setattr(ScoutPhase, "_adopt", lambda self, state, x, log_prob: state)
+    for way in ("_adopt", "_replace_all"):
+        monkeypatch.setattr(ScoutPhase, way, lambda self, state, x, log_prob: state)
     posterior = run()
     assert weight_of_first(posterior) == 1.0
     report = posterior.diagnostics.mode_report

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from flowmc import models
 from flowmc.targets import skewed_gaussian, student_t
+from flowmc.training import gate
 from flowmc.training.gate import ROUND_TRIP_LIMIT, judge_refit
 
 TARGET = skewed_gaussian()
@@ -98,3 +99,37 @@ def test_constant_coordinates_do_not_divide_by_zero():
     model = fitted(draws=draws)
     decision = judge_refit(model, draws, log_prob=tf.zeros(len(draws)).numpy())
     assert isinstance(decision.reason, str)
+
+
+def widened(factor):
+    """A normal law too wide by a factor: no tail at all, and few jumps pass."""
+    model = fitted(draws=DRAWS.mean(axis=0) + factor * (DRAWS - DRAWS.mean(axis=0)))
+    return model.log_prob(tf.constant(DRAWS)).numpy()
+
+
+def test_acceptance_of_jumps_is_that_of_a_chain():
+    """Normal target, normal proposal of twice the width: arctan says how many pass."""
+    x = np.random.default_rng(0).normal(size=200_000)
+    log_weight = -0.5 * x**2 + 0.5 * (x / 2.0) ** 2
+    random = np.random.default_rng(1)
+    now, proposed = random.normal(size=200_000), 2.0 * random.normal(size=200_000)
+    ratio = -0.375 * (proposed**2 - now**2)
+    passed = np.minimum(1.0, np.exp(ratio)).mean()
+    assert gate._acceptance(log_weight) == pytest.approx(passed, abs=0.01)
+
+
+def test_a_heavier_tail_is_forgiven_only_where_it_is_bounded(monkeypatch):
+    """Many more jumps pass after the refit, but its tail is said to be heavier."""
+    shapes = iter((1.0, 0.1) * 2)
+    monkeypatch.setattr(gate, "pareto_shape", lambda weights: next(shapes))
+    model, wide = fitted(), widened(20.0)
+    assert not judge(model, previous_log_q=wide).is_accepted
+    assert judge(model, previous_log_q=wide, proposal=model).is_accepted
+
+
+def test_a_heavier_tail_is_not_forgiven_for_nothing(monkeypatch):
+    shapes = iter((1.0, 0.1))
+    monkeypatch.setattr(gate, "pareto_shape", lambda weights: next(shapes))
+    model = fitted()
+    decision = judge(model, previous_log_q=widened(1.0), proposal=model)
+    assert decision.reason.startswith("Pareto k of pi/q rose")

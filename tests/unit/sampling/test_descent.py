@@ -1,0 +1,70 @@
+"""Descents find the maxima, and their rows have the target's proportions."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import flowmc
+from flowmc import targets
+from flowmc.core.seeds import root_seed
+from flowmc.sampling.descent import descend
+from flowmc.sampling.ladder import Ladder
+from flowmc.sampling.space import Space
+
+SEED = root_seed(5)
+
+
+def test_one_maximum_with_scales_a_thousandfold_apart():
+    truth = targets.ill_conditioned_gaussian(12)
+    target = truth.target("tensorflow", bounds=[(-100.0, 100.0)] * 12)
+    space = Space(target)
+
+    found = descend(space, 512, seed=SEED)
+
+    assert found.num_maxima == 1
+    assert found.log_evidence == pytest.approx(0.0, abs=0.15)
+    theta, _ = space.to_theta(found.x)
+    np.testing.assert_allclose(theta.std(axis=0), truth.standard_deviation, rtol=0.25)
+    assert target.num_gradients > 0
+
+
+def test_modes_come_with_their_weights():
+    truth = targets.two_gaussians(5)
+    found = descend(Space(truth.target("tensorflow")), 2000, seed=SEED)
+
+    assert found.num_maxima == 2
+    # 2000 rows of 4000 t draws: sd about 0.015.
+    assert np.mean(found.x[:, 0] > 0.0) == pytest.approx(1.0 / 3.0, abs=0.06)
+    assert found.log_evidence == pytest.approx(truth.log_evidence, abs=0.15)
+
+
+def test_rows_are_where_their_log_prob_says():
+    space = Space(targets.two_gaussians(3).target("tensorflow"))
+    found = descend(space, 100, seed=SEED)
+    np.testing.assert_allclose(space.log_prob(found.x), found.log_prob, rtol=1e-10)
+
+
+def test_many_dimensions_do_without_the_curvature_on_the_way(monkeypatch):
+    monkeypatch.setattr("flowmc.sampling.descent.MOST_CURVED", 2)
+    found = descend(Space(targets.two_gaussians(4).target("tensorflow")), 64, seed=SEED)
+    assert found.num_maxima == 2
+
+
+def test_no_start_with_a_density_finds_nothing():
+    nowhere = flowmc.Target(
+        lambda x: (
+            tf.fill([tf.shape(x)[0]], tf.constant(-np.inf, tf.float64)) + 0 * x[:, 0]
+        ),
+        names=["a", "b"],
+        bounds=[(-1.0, 1.0)] * 2,
+        backend="tensorflow",
+    )
+    assert descend(Space(nowhere), 16, seed=SEED) is None
+
+
+def test_the_pace_of_a_ladder_says_how_long_it_will_be():
+    ladder = Ladder(1)
+    assert ladder.levels_ahead() == 0.0
+    for level, b in enumerate((0.0, 1e-4, 1e-3, 1e-2)):
+        ladder.add(np.zeros((2, 1)), *np.zeros((2, 2)), b=b, log_evidence=float(level))
+    assert ladder.levels_ahead() == pytest.approx(2.0)
