@@ -35,6 +35,8 @@ _TITLES = {
     "unseen_by_main": "share of its draws that the sampler's flow missed",
     "unseen_by_scout": "share of the sampler's draws that it missed",
     "unseen_at_the_end": "share of its draws missed at the end of warm-up",
+    "replaced": "most chains went on from its draws",
+    "confirmed": "a further group has looked since",
     "adopted": "its modes taken into the proposals",
     "num_modes": "modes among the draws",
     "mode_weights": "weights of the modes",

@@ -15,11 +15,11 @@ from flowmc.core.errors import InterruptedRunError
 from flowmc.core.progress import Progress
 from flowmc.core.records import WindowRecord
 from flowmc.sampling.budget import Budget
-from flowmc.sampling.conclusion import conclude, scout_window
+from flowmc.sampling.conclusion import conclude
 from flowmc.sampling.engine import Engine, PartialBlockError
+from flowmc.sampling.other_groups import OtherGroups
 from flowmc.sampling.production import is_enough, never_enough, produce
 from flowmc.sampling.saver import Saver
-from flowmc.sampling.scout import ScoutPhase
 from flowmc.sampling.shown import Shown
 from flowmc.sampling.start import StartPhase
 from flowmc.sampling.state import RunState
@@ -30,8 +30,6 @@ BLOCK_SECONDS = 1.0
 # more draws than all of it would make with jumps that are not.
 START_SHARE = 0.5
 WARMUP_SHARE = 0.8
-SCOUT_SHARE = 0.15  # for the second group
-FIRST_SCOUT_SHARE = 0.35  # where nothing else was annealed
 _logger = logging.getLogger(__name__)
 
 
@@ -90,8 +88,7 @@ class _Loop:
 
     def __init__(self, engine, initial, budget, progress) -> None:
         self._engine, self._start = engine, StartPhase(engine, initial=initial)
-        self._is_annealed = initial is None
-        self._second_group = ScoutPhase(engine, is_small=self._is_annealed)
+        self._groups = OtherGroups(engine, budget, is_annealed=initial is None)
         self._budget = budget
         self._shown = Shown(engine, progress, budget=budget)
         self._block_size = 1
@@ -148,10 +145,8 @@ class _Loop:
 
     def _warmup(self, state: RunState) -> RunState:
         window = state.window
-        if self._scout_is_due(state):
-            scalars = {**state.scalars, "spent_before": state.num_spent}
-            state = replace(state, phase="scout", unit=0, scalars=scalars)
-            return self._scout_group(state)
+        if self._groups.is_due(state):
+            return self._scout_group(self._groups.send(state))
         is_last = self._is_spent(state, WARMUP_SHARE)
         if is_last and state.unit == 0:
             record = WindowRecord("warmup ended", "none", 0, notes=(CUT_SHORT,))
@@ -162,27 +157,11 @@ class _Loop:
         self._shown.warm_up(state, window=window)
         return state
 
-    def _scout_is_due(self, state: RunState) -> bool:
-        """Whether the second group's turn has come, where it has a place to start."""
-        engine = self._engine
-        return (
-            engine.schedule.second_group
-            and engine.space.has_reference
-            and not state.scout
-            and state.unit == 0
-            and state.window == scout_window(engine.schedule, state)
-        )
-
     def _scout(self, state: RunState) -> RunState:
         return self._scout_group(state)
 
     def _scout_group(self, state: RunState) -> RunState:
-        spent = state.num_spent - int(state.scalars["spent_before"])
-        limit = self._budget.max_evaluations
-        share = SCOUT_SHARE if self._is_annealed else FIRST_SCOUT_SHARE
-        is_last = limit is not None and spent > share * limit
-        is_last |= self._budget.is_spent(0, share=WARMUP_SHARE)
-        state = self._second_group.advance(state, is_last=is_last)
+        state = self._groups.advance(state)
         is_over = state.phase != "scout"
         if is_over:
             cost = self._counted(state).num_spent - int(state.scalars["spent_before"])

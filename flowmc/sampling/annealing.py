@@ -25,6 +25,8 @@ from flowmc.sampling.tempering import temper, untemper
 from flowmc.sampling.warmup import adapt_step_size
 
 FIRST_DRAWS_PER_PARTICLE = 4
+LEAST_PARTICLES = 64  # few particles find few modes
+PARTICLES_PER_DIMENSION = 8  # fewer do not span the space that a map is fitted to
 ROWS_PER_SWEEP = 6  # states of each particle that enter the ladder
 POOR_JUMPS = 0.4  # acceptance below which the network is tried
 MIXED = 0.5  # correlation with the particles' first places that is low enough
@@ -110,6 +112,7 @@ class Annealer:
             found = self._descend(particles)
             if found is not None:
                 return found
+            particles = particles._replace(num_dead=0)  # not again for a while
         fraction = self._engine.schedule.anneal.ess_fraction
         b = self.ladder.next_temperature(fraction=fraction)
         log_evidence = float(logsumexp(self.ladder.log_weight(b)))
@@ -148,7 +151,10 @@ class Annealer:
 
     def _descend(self, particles: Particles) -> Particles | None:
         """Leave the temperatures: come down from many places at once."""
-        found = descend(self._space, self._num_particles, seed=self._seed)
+        most = self._engine.schedule.anneal.max_descent
+        found = descend(
+            self._space, self._num_particles, seed=self._seed, max_gradients=most
+        )
         if found is None:
             return None
         self.num_maxima = found.num_maxima
@@ -209,9 +215,18 @@ class Annealer:
         return "box of the bounds" if self._space.is_bounded else "default reference"
 
 
-def num_particles(num_chains: int, *, wanted: int) -> int:
-    """Return at least `wanted` particles, a multiple of the chains."""
-    return num_chains * -(-max(wanted, num_chains) // num_chains)
+def num_particles(engine: Engine, *, per_chain: int, is_small: bool = False) -> int:
+    """Return the size of a cloud, a multiple of the chains.
+
+    Args:
+        engine: Of the run.
+        per_chain: Particles for each chain, at least.
+        is_small: Whether the cloud is only to look around.
+    """
+    chains, size = engine.num_chains, engine.space.event_size
+    spanning = 0 if is_small else PARTICLES_PER_DIMENSION * size
+    wanted = max(per_chain * chains, spanning, LEAST_PARTICLES)
+    return chains * -(-wanted // chains)
 
 
 def _correlation(before: np.ndarray, after: np.ndarray) -> float:

@@ -13,13 +13,13 @@ from flowmc.models.saving import from_saved, to_saved
 from flowmc.results.diagnostics import compute_diagnostics
 from flowmc.results.posterior import Posterior, WarmupDraws
 from flowmc.results.verdict import PARETO_K_LIMIT, judge
-from flowmc.sampling.engine import Engine, spend
+from flowmc.sampling.engine import Engine
 from flowmc.sampling.evidence import collect_evidence
 from flowmc.sampling.latent import is_latent
 from flowmc.sampling.mode_report import mode_report
 from flowmc.sampling.reasons import log_q_and_why, settings_and_why
 from flowmc.sampling.space import Space
-from flowmc.sampling.state import DrawChunk, RunState, join_chunks
+from flowmc.sampling.state import DrawChunk, RunState, join_chunks, spend
 from flowmc.sampling.sweep import LOCAL
 from flowmc.sampling.warmup import KERNEL_NAMES
 

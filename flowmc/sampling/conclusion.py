@@ -5,7 +5,7 @@ proposes; where a mixture of both groups' flows does so better than one flow tra
 all draws, the mixture is what proposes in production.
 """
 
-__all__ = ["GIVEN", "conclude", "half_way", "scout_window"]
+__all__ = ["GIVEN", "conclude", "half_way", "is_unconfirmed", "scout_window"]
 
 from dataclasses import replace
 
@@ -39,15 +39,20 @@ def scout_window(schedule: Schedule, state: RunState) -> int:
     return min(1, half_way(schedule)) if begun_anywhere else half_way(schedule)
 
 
+def is_unconfirmed(state: RunState) -> bool:
+    """Whether chains went on from a group that no further group has looked at."""
+    return bool(state.modes.get("replaced")) and not state.modes.get("confirmed")
+
+
 def conclude(engine: Engine, state: RunState) -> RunState:
     """Look at the second group's draws again; raise the alarm if they are unseen."""
     if "draws" not in state.scout:
         return state
-    learner, found = engine.learner, state.scout["draws"][:MOST_JUDGED]
+    learner, found = engine.learner, spread(state.scout["draws"], MOST_JUDGED)
     own = learner.replay.draws
     is_density = not is_latent(learner.model)
     notes = []
-    is_second = state.modes["adopted"] and not state.modes.get("replaced")
+    is_second = state.modes["adopted"] and not is_unconfirmed(state)
     if is_second and is_density and learner.rules == "network":
         note = _mix(engine, state, np.concatenate([spread(own, MOST_JUDGED), found]))
         notes += [note] if note else []

@@ -17,19 +17,23 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import gammaln, logsumexp
 
+from flowmc.core.errors import LogProbError
 from flowmc.core.seeds import fold_in, generator
 from flowmc.sampling.space import Space
 from flowmc.sampling.temper import effective_sample_size, systematic_resample
 
 NUM_STARTS = 16
+MOST_BATCHES = 20  # of starts, where few have any density
 MOST_STEPS = 200  # of one descent
 MOST_CURVED = 200  # dimensions in which steps know the curvature
 DIFFERENCE = 1e-5  # in x, between the gradients that the curvature is made of
+SMALL_PART = 0.01  # of a law's standard deviation, if that is less
 WIDEST = 3.0  # standard deviation where a maximum has no curvature: the reference's
 SAME_NATS, SAME_DISTANCE = 0.1, 0.5  # of two ends that are one maximum, in its own sd
 NEGLIGIBLE_NATS = 30.0  # below the best maximum, by the mass of its law
 DEGREES = 5.0  # of the laws around the maxima: tails that bound their weights
-ROWS_PER_DIMENSION = 128
+ROWS_PER_DIMENSION, MOST_ROWS = 128, 8192
+LEAST_SHARE = 0.003  # of rows that must count; else the laws are no likeness
 WANTED_SHARE = 0.5  # of the rows that must count; weights are flattened until they do
 
 
@@ -51,40 +55,66 @@ class _Maximum(NamedTuple):
     log_det: float  # of `scale`
 
 
-def descend(space: Space, n: int, *, seed: Any) -> Descent | None:
+def descend(
+    space: Space, n: int, *, seed: Any, max_gradients: int = 300_000
+) -> Descent | None:
     """Find maxima from draws of the reference; return rows around them.
 
     Args:
         space: A target with gradients.
         n: Rows wanted at least; an affine map needs `ROWS_PER_DIMENSION` as well.
         seed: Of starts and rows.
+        max_gradients: After which no further descent begins.
 
     Returns:
-        The rows, or None if no descent ended at a finite density.
+        The rows, or None if no descent ended at a finite density, or if laws around the
+        maxima are no likeness of the target.
     """
     random = generator(fold_in(seed, "descent"))
-    starts = space.sample_reference(NUM_STARTS, random=random)
+    before = space.target.num_gradients
     maxima: list[_Maximum] = []
-    for start in starts[np.isfinite(space.log_prob(starts))]:
-        found, log_prob = _climb(space, start)
-        if np.isfinite(log_prob) and not _is_known(found, log_prob, maxima):
-            maxima.append(_with_law(space, found, log_prob))
+    for start in _starts(space, random):
+        if maxima and space.target.num_gradients - before > max_gradients:
+            break
+        found = _maximum(space, start)
+        if found is not None and not _is_known(found, maxima):
+            maxima.append(found)
     if not maxima:
         return None
     mass = np.array([maximum.log_prob + maximum.log_det for maximum in maxima])
     kept = np.flatnonzero(mass > mass.max() - NEGLIGIBLE_NATS)
     laws, shares = [maxima[k] for k in kept], mass[kept] - logsumexp(mass[kept])
-    n = max(n, ROWS_PER_DIMENSION * space.event_size)
+    n = max(n, min(ROWS_PER_DIMENSION * space.event_size, MOST_ROWS))
     x = _draw(laws, np.exp(shares), 2 * n, random)
     values = space.log_prob(x)
     log_weight = values - _log_density(laws, shares, x)
     log_weight[~np.isfinite(values)] = -np.inf
-    if not np.isfinite(log_weight).any():
+    if effective_sample_size(log_weight) < LEAST_SHARE * len(x):
         return None
     chosen = systematic_resample(_flattened(log_weight), random=random, n=n)
     chosen = random.permutation(chosen)
     log_evidence = float(logsumexp(log_weight) - np.log(len(x)))
     return Descent(x[chosen], values[chosen], len(maxima), log_evidence)
+
+
+def _starts(space: Space, random: np.random.Generator) -> np.ndarray:
+    """Draw starts that have a density, as far as there are any."""
+    found = np.empty((0, space.event_size))
+    for _ in range(MOST_BATCHES):
+        x = space.sample_reference(NUM_STARTS, random=random)
+        found = np.concatenate([found, x[np.isfinite(space.log_prob(x))]])
+        if len(found) >= NUM_STARTS:
+            break
+    return found[:NUM_STARTS]
+
+
+def _maximum(space: Space, start: np.ndarray) -> _Maximum | None:
+    """Return where a descent ends, or None where it fails: others may not."""
+    try:
+        x, log_prob = _climb(space, start)
+        return _with_law(space, x, log_prob) if np.isfinite(log_prob) else None
+    except (LogProbError, np.linalg.LinAlgError, ValueError, OverflowError):
+        return None
 
 
 def _climb(space: Space, start: np.ndarray) -> tuple[np.ndarray, float]:
@@ -107,36 +137,40 @@ def _climb(space: Space, start: np.ndarray) -> tuple[np.ndarray, float]:
             loss,
             start,
             jac=True,
-            hess=lambda x: _curvature(space, x),
+            hess=lambda x: _curvature(space, x, np.full(len(x), DIFFERENCE)),
             method="trust-exact",
             options=options,
         )
     return found.x, -float(found.fun)
 
 
-def _is_known(x: np.ndarray, log_prob: float, maxima: list[_Maximum]) -> bool:
+def _is_known(found: _Maximum, maxima: list[_Maximum]) -> bool:
     return any(
-        abs(log_prob - known.log_prob) < SAME_NATS
-        and np.linalg.norm(np.linalg.solve(known.scale, x - known.x))
-        < SAME_DISTANCE * np.sqrt(len(x))
+        abs(found.log_prob - known.log_prob) < SAME_NATS
+        and np.linalg.norm(np.linalg.solve(known.scale, found.x - known.x))
+        < SAME_DISTANCE * np.sqrt(len(found.x))
         for known in maxima
     )
 
 
 def _with_law(space: Space, x: np.ndarray, log_prob: float) -> _Maximum:
     """Add the law that the curvature makes."""
-    eigenvalues, vectors = np.linalg.eigh(_curvature(space, x))
+    steps = np.full(len(x), DIFFERENCE)
+    for _ in range(2):  # once more with steps that are small beside the law
+        eigenvalues, vectors = np.linalg.eigh(_curvature(space, x, steps))
+        variance = vectors**2 @ (1.0 / np.maximum(eigenvalues, WIDEST**-2))
+        steps = np.minimum(DIFFERENCE, SMALL_PART * np.sqrt(variance))
     eigenvalues = np.maximum(eigenvalues, WIDEST**-2)
     scale = vectors / np.sqrt(eigenvalues)
     return _Maximum(x, log_prob, scale, -0.5 * float(np.sum(np.log(eigenvalues))))
 
 
-def _curvature(space: Space, x: np.ndarray) -> np.ndarray:
+def _curvature(space: Space, x: np.ndarray, steps: np.ndarray) -> np.ndarray:
     """Return minus the second derivatives `[D, D]`: differences of gradients."""
     size = len(x)
-    steps = DIFFERENCE * np.eye(size)
-    _, gradient = space.value_and_gradient(np.concatenate([x + steps, x - steps]))
-    curvature = -(gradient[:size] - gradient[size:]) / (2.0 * DIFFERENCE)
+    shift = np.diag(steps)
+    _, gradient = space.value_and_gradient(np.concatenate([x + shift, x - shift]))
+    curvature = -(gradient[:size] - gradient[size:]) / (2.0 * steps[:, None])
     return np.nan_to_num(0.5 * (curvature + curvature.T))
 
 

@@ -4,8 +4,9 @@ The engine owns what is compiled or learned.  What a run *does* with it, phase b
 is in `start`, `warmup` and `production`.
 """
 
-__all__ = ["Engine", "NEWER_COUNT", "PartialBlockError", "spend"]
+__all__ = ["Engine", "NEWER_COUNT", "PartialBlockError"]
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -29,10 +30,11 @@ from flowmc.sampling.local_kernels import (
 from flowmc.sampling.replicas import check_replicas, make_replicated_block
 from flowmc.sampling.settings import Schedule
 from flowmc.sampling.space import Space
-from flowmc.sampling.state import RunState
+from flowmc.sampling.state import RunState, spend
 from flowmc.sampling.sweep import Sweep
 
 NEWER_COUNT = 1.5  # how much more a window's draws count than those before
+CAUTION = 3.0  # times the counted cost of a local step that a sweep may need
 LOCAL_ROOM = 2  # times the local steps of the schedule that the pilot may ask for
 
 
@@ -157,9 +159,14 @@ class Engine:
         return self.num_local(state) + self.schedule.num_jumps
 
     def sweep_cost(self, state: RunState) -> int:
-        """Most evaluations, gradients among them, that one sweep can take."""
-        local = self._most_local(state) * self.num_local(state)
-        return self.num_chains * (local + self.schedule.num_jumps + 1)
+        """Most evaluations, gradients among them, that one sweep is likely to take.
+
+        The longest trees of all chains at once are never met: a multiple of what was
+        counted is enough, and the rest of a budget is not left unspent.
+        """
+        local = min(self._most_local(state), CAUTION * self.local_cost(state))
+        steps = math.ceil(local * self.num_local(state))
+        return self.num_chains * (steps + self.schedule.num_jumps + 1)
 
     def local_cost(self, state: RunState) -> float:
         """Evaluations of one local step of one chain, on average.
@@ -230,19 +237,3 @@ class PartialBlockError(LogProbError):
         super().__init__(str(cause))
         self.state = state
         self.cause = cause
-
-
-def spend(state: RunState, started: float, known: np.ndarray) -> RunState:
-    """Enter the time since `started`.
-
-    Args:
-        state: Holds the ledger.
-        started: On the clock of `time.perf_counter`.
-        known: What `Engine.seconds` has grown by: compilation, fits, and the target,
-            whose time is part of the others.
-    """
-    elapsed = time.perf_counter() - started
-    compiled, trained, called = map(float, known)
-    state = state.spend("compile", compiled).spend("train", trained)
-    state = state.spend("target", called)
-    return state.spend("sample", elapsed - compiled - trained)

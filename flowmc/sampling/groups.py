@@ -27,6 +27,8 @@ def unseen_share(model: Any, *, own: np.ndarray, other: np.ndarray) -> float:
         own: The group's draws `[n, D]`.
         other: The other group's.
     """
+    if not len(other):
+        return 0.0
     log_prob = _log_prob(model, own)
     finite = log_prob[np.isfinite(log_prob)]
     if not len(finite):

@@ -148,6 +148,12 @@ class Learner(Maps):
                 else "affine"
             )
 
+    def begin(self) -> None:
+        """Begin the windows: a network that the user trained is as it was given."""
+        if self._is_given and not is_latent(self.network):
+            self.restart()
+            self.let_rule("affine")
+
     def try_family(self, family: str, *, window: int, progress: Any) -> str:
         """Train another family on the same draws; keep the better one."""
         former = dict(vars(self))  # the very objects: sweeps are compiled with them

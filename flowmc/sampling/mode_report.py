@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from flowmc.results.modes import find_modes
+from flowmc.sampling.conclusion import is_unconfirmed
 from flowmc.sampling.engine import Engine
 from flowmc.sampling.space import Space
 from flowmc.sampling.state import RunState
@@ -47,8 +48,10 @@ def _start(space: Space, state: RunState) -> dict[str, Any]:
     reached = start.settings["inverse_temperature"]
     done = "" if reached == 1.0 else f", stopped at inverse temperature {reached:.2g}"
     wide = "" if space.has_reference else " from a normal law, without prior or bounds,"
+    way = "brought to the target by descents" if start.settings.get("maxima") else ""
+    way = way or f"annealed{wide} to the target{done}"
     return {
-        "search": f"particles annealed{wide} to the target{done}",
+        "search": f"particles {way}",
         "particles": start.settings["particles"],
         "temperatures": start.settings["levels"],
     }
@@ -59,7 +62,7 @@ def _second_group(engine: Engine, state: RunState) -> str:
     reached = state.modes.get("scout_inverse_temperature")
     if reached is not None:
         if reached >= 1.0:
-            return "a second group was annealed from the reference by itself"
+            return _confirmation(state)
         if "unseen_by_main" not in state.modes:
             return "no second group: no draw of the reference had any density"
         return (
@@ -71,3 +74,14 @@ def _second_group(engine: Engine, state: RunState) -> str:
     if not engine.space.has_reference:
         return "no second group: there is neither a prior nor finite bounds"
     return "no second group: the budget ended warm-up before its turn"
+
+
+def _confirmation(state: RunState) -> str:
+    way = "came down from" if state.modes.get("scout_maxima") else "was annealed from"
+    if is_unconfirmed(state):
+        return (
+            f"they went on from a group that {way} the reference; no other confirms it"
+        )
+    if state.modes.get("confirmed"):
+        return f"they went on from an annealed group; another {way} the reference"
+    return f"a second group {way} the reference by itself"

@@ -2,6 +2,7 @@
 
 __all__ = ["log_q_and_why", "settings_and_why"]
 
+from flowmc.sampling.annealing import PARTICLES_PER_DIMENSION, num_particles
 from flowmc.sampling.engine import Engine
 from flowmc.sampling.latent import is_latent
 from flowmc.sampling.local_kernels import IN_AFFINE, WITH_GRADIENT
@@ -29,7 +30,8 @@ def settings_and_why(engine: Engine, state: RunState) -> dict[str, str]:
             f"starting from the rule for {size} dimensions"
         ),
         "particles": (
-            f"{per_chain * chains}: {per_chain} for each of {chains} chains; fewer "
+            f"{num_particles(engine, per_chain=per_chain)}: {per_chain} for each of "
+            f"{chains} chains, at least {PARTICLES_PER_DIMENSION} a dimension; fewer "
             "where evaluations are limited"
         ),
         "min_draws": (

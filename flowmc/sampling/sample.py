@@ -76,9 +76,9 @@ def sample(
         schedule: Settings of warm-up and training; defaults fit most problems.
         target_ess: Go on until the smallest bulk ESS is at least this.
         max_evaluations: Most evaluations of the log-density and of its gradient,
-            warm-up included, of which learning gets half.
-        max_seconds: Most seconds, of which learning gets half; draws then depend on
-            the machine.
+            warm-up included, of which learning gets at most four fifths.
+        max_seconds: Most seconds, of which learning gets at most four fifths; draws
+            then depend on the machine.
         device: "auto" (a GPU where there is one), "cpu", "gpu", or a
             tf.distribute.MirroredStrategy, over whose devices the chains are split.
         seed: Integer; the same seed gives the same draws on the same machine.

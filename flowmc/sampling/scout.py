@@ -20,13 +20,14 @@ from flowmc.core.records import WindowRecord
 from flowmc.core.seeds import fold_in, generator
 from flowmc.sampling.annealing import Annealer, Particles, num_particles
 from flowmc.sampling.conclusion import GIVEN
-from flowmc.sampling.engine import NEWER_COUNT, Engine, spend
+from flowmc.sampling.engine import NEWER_COUNT, Engine
 from flowmc.sampling.groups import UNSEEN_LIMIT, unseen_share
 from flowmc.sampling.latent import is_latent
 from flowmc.sampling.maps import part_of
-from flowmc.sampling.state import RunState
+from flowmc.sampling.state import RunState, spend
 
-LEAST_PARTICLES = 64  # few particles find few modes
+LOWEST = 1e-3  # quantile of the group's log-densities that a draw is to reach
+STAYING = 0.25  # of the chains, where the others go on from the group's draws
 
 
 class ScoutPhase:
@@ -34,17 +35,17 @@ class ScoutPhase:
 
     Args:
         engine: The run's machinery; its learner is lent to the second group.
+        name: Of its random numbers.
         is_small: One particle for each chain; else as many as a start has.
     """
 
-    def __init__(self, engine: Engine, *, is_small: bool = True) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, *, name: str, is_small: bool) -> None:
+        self._engine, self._seed = engine, fold_in(engine.seed, name)
         each = 1 if is_small else engine.schedule.anneal.particles_per_chain
-        wanted = max(each * engine.num_chains, LEAST_PARTICLES)
         self._annealer = Annealer(
             engine,
-            num_particles=num_particles(engine.num_chains, wanted=wanted),
-            seed=fold_in(engine.seed, "scout"),
+            num_particles=num_particles(engine, per_chain=each, is_small=is_small),
+            seed=self._seed,
         )
 
     def advance(self, state: RunState, *, is_last: bool = False) -> RunState:
@@ -96,7 +97,7 @@ class ScoutPhase:
     def _compare(self, state: RunState, particles: Particles) -> RunState:
         """Ask each group's map about the other's draws; take over what was missed."""
         engine, b = self._engine, particles.inverse_temperature
-        random = generator(fold_in(engine.seed, "scout draws"))
+        random = generator(fold_in(self._seed, "draws"))
         count = min(len(self._annealer.ladder), engine.learner.replay.capacity // 2)
         x, log_prob, _ = self._annealer.ladder.resample(b, count, random=random)
         name = engine.learner.model.name
@@ -105,7 +106,7 @@ class ScoutPhase:
             "scout_temperatures": state.unit - 1,
             "scout_inverse_temperature": float(b),
             "scout_maxima": self._annealer.num_maxima,
-            **self._scores(state, x, reached=b >= 1.0),
+            **self._scores(state, x, log_prob, reached=b >= 1.0),
         }
         record = WindowRecord(
             name="second group",
@@ -122,65 +123,75 @@ class ScoutPhase:
             phase="warmup",
             unit=0,
             scout=kept,
-            modes=modes,
+            modes=_known(state.modes, modes),
             history=(*state.history, record),
         )
         if modes["replaced"]:
-            return self._replace_all(state, x, log_prob)
+            return self._replace_most(state, x, log_prob)
         return self._adopt(state, x, log_prob) if modes["adopted"] else state
 
-    def _scores(self, state: RunState, x: np.ndarray, *, reached: bool) -> dict:
+    def _scores(self, state: RunState, x, log_prob, *, reached: bool) -> dict:
         """Say what each group has not seen of the other, and what follows.
 
         The learner is the second group's before, and the chains' after.
         """
         learner, main_draws = self._engine.learner, state.learned["replay/x"]
-        by_scout = unseen_share(_density(learner), own=x, other=main_draws)
+        # Chains on their way in pass places where no draw of the target would be.
+        is_likely = state.learned["replay/log_prob"] >= np.quantile(log_prob, LOWEST)
+        likely = main_draws[is_likely]
+        by_scout = unseen_share(_density(learner), own=x, other=likely)
         learner.from_arrays(state.learned)
         by_main = unseen_share(_density(learner), own=main_draws, other=x)
         # Chains put in one place know little else; if the group has seen that too, its
         # draws and its map are the better ones altogether.
-        is_given = state.history[0].name == GIVEN
-        replaced = reached and is_given and by_scout <= UNSEEN_LIMIT
-        adopted = replaced or (reached and by_main > UNSEEN_LIMIT)
-        return {
-            "unseen_by_main": by_main,
-            "unseen_by_scout": by_scout,
-            "adopted": adopted,
-            "replaced": replaced,
-        }
+        is_first = state.history[0].name == GIVEN and not state.modes
+        replaced = reached and is_first and by_scout <= UNSEEN_LIMIT
+        adopted = reached and (is_first or by_main > UNSEEN_LIMIT)
+        found = {"unseen_by_main": by_main, "unseen_by_scout": by_scout}
+        return {**found, "adopted": adopted, "replaced": replaced}
 
-    def _replace_all(self, state: RunState, x, log_prob) -> RunState:
-        """Go on as if the chains had begun with the second group."""
-        engine, learner = self._engine, self._engine.learner
+    def _replace_most(self, state: RunState, x, log_prob) -> RunState:
+        """Go on as if the chains had begun with the second group, but for a few.
+
+        A broad map sees narrow modes that the group never met: who is there, stays.
+        """
+        learner = self._engine.learner
         learner.from_arrays(part_of(state.scout, "learner"))
         learner.replay.clear()
         weights = np.full(len(x), NEWER_COUNT ** (1 + state.window))
         learner.replay.add(x, log_prob=log_prob, weights=weights)
-        random = generator(fold_in(engine.seed, "adopt"))
+        state = self._moved(state, x, log_prob, share=1.0 - STAYING)
+        return replace(state, learned=learner.to_arrays())
+
+    def _moved(self, state: RunState, x, log_prob, *, share: float) -> RunState:
+        """Move a share of the chains to rows of the second group."""
+        num_chains = self._engine.num_chains
+        random = generator(fold_in(self._seed, "adopt"))
         usable = np.flatnonzero(np.isfinite(log_prob))
-        rows = random.choice(usable, size=engine.num_chains)
-        learned = learner.to_arrays()
-        return replace(
-            state, position=x[rows], log_prob=log_prob[rows], learned=learned
-        )
+        chains = random.permutation(num_chains)[: int(share * num_chains)]
+        rows = random.choice(usable, size=len(chains))
+        position, values = state.position.copy(), state.log_prob.copy()
+        position[chains], values[chains] = x[rows], log_prob[rows]
+        return replace(state, position=position, log_prob=values)
 
     def _adopt(self, state: RunState, x, log_prob) -> RunState:
         """Give the second group's draws to the chains and to their reservoir."""
         engine, learner = self._engine, self._engine.learner
         weights = np.full(len(x), NEWER_COUNT ** (1 + state.window))
         learner.replay.add(x, log_prob=log_prob, weights=weights)
-        random = generator(fold_in(engine.seed, "adopt"))
-        usable = np.flatnonzero(np.isfinite(log_prob))
-        chains = random.permutation(engine.num_chains)[: engine.num_chains // 2]
-        rows = random.choice(usable, size=len(chains))
-        position, values = state.position.copy(), state.log_prob.copy()
-        position[chains], values[chains] = x[rows], log_prob[rows]
+        state = self._moved(state, x, log_prob, share=0.5)
         learner.restart()
         learner.refit(window=1000 + state.window, progress=engine.progress)
-        return replace(
-            state, position=position, log_prob=values, learned=learner.to_arrays()
-        )
+        return replace(state, learned=learner.to_arrays())
+
+
+def _known(before: Mapping[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    """Return what both looks together say, if this is the second one."""
+    if not before.get("replaced"):
+        return now
+    if now["scout_inverse_temperature"] < 1.0:
+        return dict(before)
+    return {**now, "replaced": True, "confirmed": True}
 
 
 def _given_up(state: RunState, error: InitialPositionError) -> RunState:
@@ -207,10 +218,10 @@ def _told(modes: Mapping[str, Any], *, reached: bool) -> str:
 
 
 def _particles(stored: Mapping[str, np.ndarray]) -> Particles:
-    b, step_size, log_evidence, local, jump, dead = map(float, stored["scalars"])
+    b, step_size, log_evidence, local, jump, *dead = map(float, stored["scalars"])
     rates = {"local": local, "jump": jump}
     rows = stored["x"], stored["log_prob"]
-    return Particles(*rows, b, step_size, log_evidence, rates, int(dead))
+    return Particles(*rows, b, step_size, log_evidence, rates, int(sum(dead)))
 
 
 def _density(learner: Any) -> Any:

@@ -11,6 +11,7 @@ from flowmc.core.checks import check_positive_integer
 
 TEMPERATURES = 20  # that an annealing usually takes
 ANNEAL_SHARE = 1.0 / 3.0  # of a budget of evaluations
+DESCENT_PART = 8  # of a budget, for the descents of each group
 
 
 @dataclass(frozen=True)
@@ -23,12 +24,14 @@ class AnnealSettings:
             those of one temperature.
         train_steps: Most optimizer steps at each temperature.
         max_levels: Most temperatures.
+        max_descent: Gradients after which no further descent begins.
     """
 
     particles_per_chain: int = 4
     ess_fraction: float = 0.5
     train_steps: int = 300
     max_levels: int = 200
+    max_descent: int = 300_000
 
 
 @dataclass(frozen=True)
@@ -105,4 +108,9 @@ def default_schedule(num_chains: int, max_evaluations: int | None) -> Schedule:
     of_one = TEMPERATURES * (usual.num_local + usual.num_jumps) * num_chains
     affordable = int(ANNEAL_SHARE * max_evaluations / of_one)
     particles = max(1, min(affordable, usual.anneal.particles_per_chain))
-    return replace(usual, anneal=replace(usual.anneal, particles_per_chain=particles))
+    anneal = replace(
+        usual.anneal,
+        particles_per_chain=particles,
+        max_descent=min(usual.anneal.max_descent, max_evaluations // DESCENT_PART),
+    )
+    return replace(usual, anneal=anneal)

@@ -12,14 +12,11 @@ from flowmc.core.records import WindowRecord
 from flowmc.core.seeds import fold_in, generator
 from flowmc.sampling.annealing import Annealer, Particles, num_particles
 from flowmc.sampling.conclusion import GIVEN
-from flowmc.sampling.engine import Engine, spend
+from flowmc.sampling.engine import Engine
 from flowmc.sampling.initial import positions_from
 from flowmc.sampling.local_kernels import first_step_size
 from flowmc.sampling.maps import part_of
-from flowmc.sampling.state import RunState
-
-LEAST_PARTICLES = 64  # few particles find few modes
-PARTICLES_PER_DIMENSION = 8  # fewer do not span the space that a map is fitted to
+from flowmc.sampling.state import RunState, spend
 
 
 class StartPhase:
@@ -33,17 +30,10 @@ class StartPhase:
     def __init__(self, engine: Engine, *, initial: Any) -> None:
         self._engine = engine
         self._initial = initial
-        settings = engine.schedule.anneal
+        each = engine.schedule.anneal.particles_per_chain
         self._annealer = Annealer(
             engine,
-            num_particles=num_particles(
-                engine.num_chains,
-                wanted=max(
-                    settings.particles_per_chain * engine.num_chains,
-                    PARTICLES_PER_DIMENSION * engine.space.event_size,
-                    LEAST_PARTICLES,
-                ),
-            ),
+            num_particles=num_particles(engine, per_chain=each),
             seed=fold_in(engine.seed, "anneal"),
         )
 
@@ -97,6 +87,7 @@ class StartPhase:
         chosen = chosen[: engine.num_chains]
         x, log_prob = particles.x, particles.log_prob
         self._fill_reservoir(particles.inverse_temperature)
+        engine.learner.begin()
         num_levels = state.unit - 1
         notes = [f"log evidence on the way: {particles.log_evidence:.3f}"]
         if self._annealer.num_maxima:
@@ -116,6 +107,7 @@ class StartPhase:
                 "particles": len(x),
                 "inverse_temperature": particles.inverse_temperature,
                 "first_draws": state.scalars["first_draws"],
+                "maxima": self._annealer.num_maxima,
             },
             notes=tuple(notes),
         )
@@ -173,5 +165,5 @@ class StartPhase:
             step_size=scalars["step_size"],
             log_evidence=scalars["log_evidence"],
             acceptance={name: scalars[name] for name in ("local", "jump")},
-            num_dead=int(scalars["num_dead"]),
+            num_dead=int(scalars.get("num_dead", 0)),
         )

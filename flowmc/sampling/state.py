@@ -8,11 +8,13 @@ __all__ = [
     "DrawChunk",
     "RunState",
     "join_chunks",
+    "spend",
     "state_from_checkpoint",
     "state_to_checkpoint",
 ]
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -138,3 +140,19 @@ def _window(values: dict[str, Any]) -> WindowRecord:
     return WindowRecord(
         **{**values, "notes": tuple(values["notes"])}, training=training
     )
+
+
+def spend(state: RunState, started: float, known: np.ndarray) -> RunState:
+    """Enter the time since `started`.
+
+    Args:
+        state: Holds the ledger.
+        started: On the clock of `time.perf_counter`.
+        known: What `Engine.seconds` has grown by: compilation, fits, and the target,
+            whose time is part of the others.
+    """
+    elapsed = time.perf_counter() - started
+    compiled, trained, called = map(float, known)
+    state = state.spend("compile", compiled).spend("train", trained)
+    state = state.spend("target", called)
+    return state.spend("sample", elapsed - compiled - trained)

@@ -6,7 +6,9 @@ import tensorflow as tf
 
 import flowmc
 from flowmc import targets
+from flowmc.core.errors import LogProbError
 from flowmc.core.seeds import root_seed
+from flowmc.sampling import descent
 from flowmc.sampling.descent import descend
 from flowmc.sampling.ladder import Ladder
 from flowmc.sampling.space import Space
@@ -48,6 +50,53 @@ def test_many_dimensions_do_without_the_curvature_on_the_way(monkeypatch):
     monkeypatch.setattr("flowmc.sampling.descent.MOST_CURVED", 2)
     found = descend(Space(targets.two_gaussians(4).target("tensorflow")), 64, seed=SEED)
     assert found.num_maxima == 2
+
+
+def test_descents_that_fail_are_left_out(monkeypatch):
+    """One start in three ends in an error of the target or of linear algebra."""
+    space = Space(targets.two_gaussians(4).target("tensorflow"))
+    climb, errors = descent._climb, [LogProbError("planted"), np.linalg.LinAlgError()]
+    calls = []
+
+    def shaky(space, start):
+        calls.append(start)
+        if len(calls) % 3 == 0:
+            raise errors[len(calls) % 2]
+        return climb(space, start)
+
+    monkeypatch.setattr(descent, "_climb", shaky)
+    assert descend(space, 64, seed=SEED).num_maxima == 2
+
+
+def test_laws_that_are_no_likeness_are_not_used(monkeypatch):
+    space = Space(targets.two_gaussians(4).target("tensorflow"))
+    monkeypatch.setattr(descent, "_log_density", lambda laws, shares, x: 30.0 * x[:, 0])
+    assert descend(space, 64, seed=SEED) is None
+
+
+def test_no_descent_begins_beyond_the_limit(monkeypatch):
+    target = targets.two_gaussians(4).target("tensorflow")
+    descend(Space(target), 64, seed=SEED)
+    all_of_them = target.num_gradients
+    target = targets.two_gaussians(4).target("tensorflow")
+    assert descend(Space(target), 64, seed=SEED, max_gradients=1).num_maxima == 1
+    assert target.num_gradients < all_of_them / 4
+
+
+def test_starts_without_a_density_are_drawn_anew():
+    """Only a twentieth of the box has any density."""
+    narrow = flowmc.Target(
+        lambda x: tf.where(
+            tf.abs(x[:, 0]) < 0.05,
+            -tf.reduce_sum(tf.square(x), axis=-1),
+            tf.constant(-np.inf, tf.float64),
+        ),
+        names=["a", "b"],
+        bounds=[(-1.0, 1.0)] * 2,
+        backend="tensorflow",
+    )
+    starts = descent._starts(Space(narrow), np.random.default_rng(3))
+    assert len(starts) == descent.NUM_STARTS
 
 
 def test_no_start_with_a_density_finds_nothing():
