@@ -108,17 +108,17 @@ def stuck_limit(diagnostics: Diagnostics) -> float:
 
 
 def steps_at_risk(diagnostics: Diagnostics, problem: str) -> tuple[int, str]:
-    """Return how many steps could meet a problem of the kernels, and their name.
-
-    A trajectory diverges where the local kernel cannot go.  Where the weights of the
-    jumps show by their tail that jumps go everywhere, that is a cost and no bias.
-    """
-    shape = diagnostics.pareto_k
-    jumps_reach = shape is not None and shape <= PARETO_K_LIMIT
-    is_local = problem in OF_LOCAL_STEPS and not jumps_reach
+    """Return how many steps could meet a problem of the kernels, and their name."""
+    is_local = problem in OF_LOCAL_STEPS
     if is_local and diagnostics.num_local_steps is not None:
         return diagnostics.num_local_steps, "local steps"
     return diagnostics.num_draws * diagnostics.num_chains, "draws"
+
+
+def _jumps_reach(diagnostics: Diagnostics) -> bool:
+    """Whether jumps, by the tail of their weights, go where trajectories diverge."""
+    shape = diagnostics.pareto_k
+    return shape is not None and shape <= PARETO_K_LIMIT
 
 
 def _interruption(interrupted: bool) -> Iterator[str]:
@@ -187,6 +187,9 @@ def _problems(diagnostics: Diagnostics) -> Iterator[str]:
     for name, remedy in REMEDIES.items():
         count = diagnostics.problems.get(name, 0)
         num_steps, kind = steps_at_risk(diagnostics, name)
+        if _jumps_reach(diagnostics):
+            num_steps = diagnostics.num_draws * diagnostics.num_chains
+            kind = "draws"
         if count > PROBLEM_LIMIT * num_steps:
             yield (
                 f"At most {PROBLEM_LIMIT:.0%} of the steps may meet `{name}`; "

@@ -1,5 +1,6 @@
 """What local steps cost: counted where they ran, bounded where they are to run."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -35,7 +36,7 @@ def spent(engine):
 @pytest.mark.parametrize(
     ("kernel", "most", "at_start"), [("nuts", 63, 1), ("elliptical_slice", 100, 0)]
 )
-def test_the_average_is_counted_and_the_limit_is_the_worst(kernel, most, at_start):
+def test_the_average_is_counted_and_the_limit_has_room(kernel, most, at_start):
     engine = engine_with(kernel)
     state = begin(engine)
     assert engine.local_cost(state) == most  # nothing is known yet
@@ -47,7 +48,9 @@ def test_the_average_is_counted_and_the_limit_is_the_worst(kernel, most, at_star
     of_local = spent(engine) - before - 3 * NUM_CHAINS * (3 + at_start)
     assert engine.local_cost(state) == of_local / (3 * NUM_CHAINS * 2)
     assert 1.0 < engine.local_cost(state) < most
-    assert engine.sweep_cost(state) == bound
+    # All chains' longest trees at once are never met; three times the average are not.
+    likely = NUM_CHAINS * (math.ceil(2 * 3.0 * engine.local_cost(state)) + 3 + 1)
+    assert engine.sweep_cost(state) == min(bound, likely)
     # The next window begins anew; production, whose blocks follow the clock, adds none.
     _, state = engine.run_block(replace(state, unit=0), count=1, seed=SEED)
     assert state.scalars["local_steps"] == NUM_CHAINS * 2
