@@ -172,8 +172,9 @@ class Preconditioned:
         return PreconditionedState(position, log_prob, inner), info
 
     def _translate(self, request: Request, state: PreconditionedState) -> Request:
-        copies = request.points.shape[0] // state.position.shape[0]
-        safe = tf.tile(state.position, [copies, 1])
+        # A request may be for several points a chain, or for some of the chains only.
+        num_points, num_chains = request.points.shape[0], state.position.shape[0]
+        safe = tf.tile(state.position, [-(-num_points // num_chains), 1])[:num_points]
         points, log_det, defect = self._change.to_target(request.points, safe=safe)
         if request.defect is not None:
             defect = tf.where(request.defect == SOUND, defect, request.defect)

@@ -34,6 +34,7 @@ LOCAL_KERNELS: dict[str, Callable[[int], float] | None] = {
     "random_walk": lambda size: 2.38 / math.sqrt(size),
     "t_pcn": lambda size: min(0.9, 1.5 / math.sqrt(size)),
     "elliptical_slice": None,
+    "stretch": None,
     "mala": lambda size: 1.5 * size ** (-1 / 6),
     "hmc": lambda size: 1.2 * size ** (-1 / 4),
     "nuts": lambda size: 1.2 * size ** (-1 / 4),
@@ -60,7 +61,7 @@ def check_local(name: str, target: Target) -> None:
         raise ConfigurationError(
             f'`kernel="{name}"` needs the gradient of the log-density; this target is '
             "in NumPy and has none. Give it `value_and_gradient_fn`, write it in "
-            "TensorFlow, or use random_walk, t_pcn or elliptical_slice."
+            "TensorFlow, or use random_walk, t_pcn, stretch or elliptical_slice."
         )
 
 

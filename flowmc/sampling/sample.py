@@ -68,7 +68,8 @@ def sample(
         model: "auto" (a `maf`, another family where jumps from it fare badly), a family
             name, or a model of `flowmc.models`, copied.
         kernel: The local kernel run in the model's base space: "random_walk", "t_pcn",
-            "elliptical_slice", or with gradients "mala", "hmc" or "nuts".  "auto" is
+            "elliptical_slice", "stretch" (chains along lines through one another), or
+            with gradients "mala", "hmc" or "nuts".  "auto" is
             HMC in the affine map's coordinates for targets in TensorFlow, else t_pcn.
             For a VAE those without gradients mean `latent_walk`, the others
             `latent_hmc` with that kernel inside.

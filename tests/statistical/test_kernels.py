@@ -99,6 +99,7 @@ BUILDERS = {
     "nuts": lambda: on_target("nuts", step_size=0.6),
     "preconditioned": preconditioned,
     "random_walk": random_walk,
+    "stretch": lambda: on_target("stretch"),
     "t_pcn": lambda: on_target("t_pcn", step_size=0.6, **REFERENCE),
 }
 # A No-U-Turn tree in eager mode takes minutes.
@@ -135,6 +136,7 @@ FORMS = {
     "HMC of short trajectories": lambda: on_target(
         "hmc", step_size=0.9, trajectory_length=0.5
     ),
+    "preconditioned stretch": lambda: preconditioned(inner=kernels.make("stretch")),
     "random walk of many sizes": lambda: random_walk(jitter=3.0),
     "t-pCN of many sizes": lambda: on_target(
         "t_pcn", step_size=0.9, jitter=3.0, **REFERENCE
