@@ -117,3 +117,22 @@ def test_the_pace_of_a_ladder_says_how_long_it_will_be():
     for level, b in enumerate((0.0, 1e-4, 1e-3, 1e-2)):
         ladder.add(np.zeros((2, 1)), *np.zeros((2, 2)), b=b, log_evidence=float(level))
     assert ladder.levels_ahead() == pytest.approx(2.0)
+
+
+def test_a_host_target_with_gradients_of_its_own():
+    precision = np.array([1.0, 100.0, 1e4])
+
+    def value_and_gradient(theta):
+        return -0.5 * np.sum(precision * theta**2, axis=-1), -precision * theta
+
+    target = flowmc.Target(
+        lambda theta: value_and_gradient(theta)[0],
+        names=["a", "b", "c"],
+        value_and_gradient_fn=value_and_gradient,
+        backend="numpy",
+    )
+    found = descend(Space(target), 500, seed=SEED)
+    assert found.num_maxima == 1
+    log_evidence = 1.5 * np.log(2.0 * np.pi) - 0.5 * np.log(precision).sum()
+    assert found.log_evidence == pytest.approx(log_evidence, abs=0.1)
+    np.testing.assert_allclose(found.x.std(axis=0), precision**-0.5, rtol=0.2)
