@@ -24,6 +24,7 @@ ESS_LIMIT = 400.0
 PARETO_K_LIMIT = 0.7
 EVIDENCE_SIGMAS = 4.0
 EVIDENCE_TOLERANCE = 0.01  # nats: nobody's conclusion depends on less
+STUCK_WEIGHT = 0.2  # standard errors that equal draws may move a mean, a sd away
 PROBLEM_LIMIT = 0.01  # of the steps that can meet it
 OF_LOCAL_STEPS = ("divergences", "nan_gradient")  # jumps follow no gradient
 REMEDIES = {
@@ -97,14 +98,19 @@ def stuck_limit(diagnostics: Diagnostics) -> float:
 
     Rejections alone make runs of about `log(N a) / -log(1 - a)` in N draws that move
     with probability a.  Three times that is allowed, or a tenth of a chain, or 10
-    draws, whichever is most, but never more than half a chain.
+    draws, or as many as move a mean by one Monte Carlo standard error if they stand
+    five standard deviations away: whichever is most, but never more than half a chain.
     """
     rate, num_draws = diagnostics.move_rate, diagnostics.num_draws
     total = num_draws * diagnostics.num_chains
-    expected = 0.0
+    expected = harmless = 0.0
     if 0.0 < rate < 1.0 and total * rate > 1.0:
         expected = math.log(total * rate) / -math.log1p(-rate)
-    return min(max(3.0 * expected, 0.1 * num_draws, 10.0), 0.5 * num_draws)
+    effective = float(np.max(diagnostics.ess_bulk, initial=ESS_LIMIT))
+    if math.isfinite(effective):
+        harmless = STUCK_WEIGHT * total / math.sqrt(effective)
+    most = max(3.0 * expected, harmless, 0.1 * num_draws, 10.0)
+    return min(most, 0.5 * num_draws)
 
 
 def steps_at_risk(diagnostics: Diagnostics, problem: str) -> tuple[int, str]:

@@ -123,6 +123,7 @@ class _Loop:
         )
         return replace(
             state,
+            last_cost=done + gradients,
             num_log_prob=state.num_log_prob + done,
             num_gradient=state.num_gradient + gradients,
             num_bad_values=state.num_bad_values + bad,
@@ -153,7 +154,9 @@ class _Loop:
             state = replace(state, history=(*state.history, record))
             return freeze(conclude(self._engine, state))
         # What was drawn since the last fit is learned from before the end.
-        state = warm_up(self._engine, state, is_last=is_last)
+        room = self._budget.room(state.num_spent, share=WARMUP_SHARE)
+        most = max(1.0, room // self._engine.sweep_cost(state))
+        state = warm_up(self._engine, state, is_last=is_last, most=most)
         self._shown.warm_up(state, window=window)
         return state
 
@@ -171,8 +174,9 @@ class _Loop:
         return state
 
     def _is_spent(self, state: RunState, share: float) -> bool:
-        """Whether learning has had its share of the budget."""
-        return self._budget.is_spent(state.num_spent, share=share)
+        """Whether a unit like the last one would use up learning's share."""
+        likely = state.num_spent + state.last_cost
+        return self._budget.is_spent(likely, share=share)
 
     def _produce(self, state: RunState) -> RunState:
         to_check = self._sweeps_to_check(state)

@@ -224,7 +224,8 @@ def num_particles(engine: Engine, *, per_chain: int, is_small: bool = False) -> 
         is_small: Whether the cloud is only to look around.
     """
     chains, size = engine.num_chains, engine.space.event_size
-    spanning = 0 if is_small else PARTICLES_PER_DIMENSION * size
+    most = engine.schedule.anneal.max_particles
+    spanning = 0 if is_small else min(PARTICLES_PER_DIMENSION * size, most)
     wanted = max(per_chain * chains, spanning, LEAST_PARTICLES)
     return chains * -(-wanted // chains)
 

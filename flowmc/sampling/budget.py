@@ -30,6 +30,11 @@ class Budget:
         """Whether the caller asked to stop."""
         return self.should_stop is not None and bool(self.should_stop())
 
+    def room(self, num_evaluations: int, *, share: float) -> float:
+        """Return how many evaluations are left of a share of them."""
+        limit = self.max_evaluations
+        return float("inf") if limit is None else share * limit - num_evaluations
+
     def is_spent(self, num_evaluations: int, *, share: float) -> bool:
         """Whether a share of the evaluations or of the time is used up."""
         limit, elapsed = self.max_evaluations, time.monotonic() - self.started

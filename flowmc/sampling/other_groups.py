@@ -41,12 +41,17 @@ class OtherGroups:
             return False
         first = scout_window(schedule, state)
         if not state.modes:
-            return state.window == first
+            return state.window == first and not self._is_too_late(state)
         return (
             is_unconfirmed(state)
             and state.window == max(half_way(schedule), first + 1)
             and not self._budget.is_spent(state.num_spent, share=LOOK_SHARE)
         )
+
+    def _is_too_late(self, state: RunState) -> bool:
+        """Whether a group's first two temperatures would use up the budget."""
+        first = 2 * self._first.num_particles * self._engine.draws_per_sweep(state)
+        return self._budget.is_spent(state.num_spent + first, share=LAST_SHARE)
 
     def send(self, state: RunState) -> RunState:
         """Begin with a group."""
@@ -61,6 +66,7 @@ class OtherGroups:
         share = SCOUT_SHARE if is_cheap else FIRST_SCOUT_SHARE
         spent, limit = state.num_spent, self._budget.max_evaluations
         own = spent - int(state.scalars["spent_before"])
-        is_last = limit is not None and own > share * limit
-        is_last |= self._budget.is_spent(spent, share=LAST_SHARE)
+        likely = state.last_cost if state.unit else 0
+        is_last = limit is not None and own + likely > share * limit
+        is_last |= self._budget.is_spent(spent + likely, share=LAST_SHARE)
         return group.advance(state, is_last=is_last)

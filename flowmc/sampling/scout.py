@@ -37,15 +37,17 @@ class ScoutPhase:
         engine: The run's machinery; its learner is lent to the second group.
         name: Of its random numbers.
         is_small: One particle for each chain; else as many as a start has.
+
+    Attributes:
+        num_particles: Size of its cloud.
     """
 
     def __init__(self, engine: Engine, *, name: str, is_small: bool) -> None:
         self._engine, self._seed = engine, fold_in(engine.seed, name)
         each = 1 if is_small else engine.schedule.anneal.particles_per_chain
+        self.num_particles = num_particles(engine, per_chain=each, is_small=is_small)
         self._annealer = Annealer(
-            engine,
-            num_particles=num_particles(engine, per_chain=each, is_small=is_small),
-            seed=self._seed,
+            engine, num_particles=self.num_particles, seed=self._seed
         )
 
     def advance(self, state: RunState, *, is_last: bool = False) -> RunState:

@@ -20,6 +20,7 @@ class AnnealSettings:
 
     Attributes:
         particles_per_chain: Particles, as a multiple of the chains.
+        max_particles: Most that the number of parameters may ask for.
         ess_fraction: Effective draws kept by each step of temperature, as a share of
             those of one temperature.
         train_steps: Most optimizer steps at each temperature.
@@ -28,6 +29,7 @@ class AnnealSettings:
     """
 
     particles_per_chain: int = 4
+    max_particles: int = 100_000
     ess_fraction: float = 0.5
     train_steps: int = 300
     max_levels: int = 200
@@ -105,12 +107,13 @@ def default_schedule(num_chains: int, max_evaluations: int | None) -> Schedule:
     usual = Schedule()
     if max_evaluations is None:
         return usual
-    of_one = TEMPERATURES * (usual.num_local + usual.num_jumps) * num_chains
+    of_one = TEMPERATURES * (usual.num_local + usual.num_jumps)
     affordable = int(ANNEAL_SHARE * max_evaluations / of_one)
-    particles = max(1, min(affordable, usual.anneal.particles_per_chain))
+    per_chain = min(affordable // num_chains, usual.anneal.particles_per_chain)
     anneal = replace(
         usual.anneal,
-        particles_per_chain=particles,
+        particles_per_chain=max(1, per_chain),
+        max_particles=affordable,
         max_descent=min(usual.anneal.max_descent, max_evaluations // DESCENT_PART),
     )
     return replace(usual, anneal=anneal)

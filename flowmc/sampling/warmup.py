@@ -91,20 +91,23 @@ def acceptance_by_kernel(
     return rates
 
 
-def warm_up(engine: Engine, state: RunState, *, is_last: bool = False) -> RunState:
+def warm_up(
+    engine: Engine, state: RunState, *, is_last: bool = False, most: float = np.inf
+) -> RunState:
     """Run a few sweeps, adapt the step size; at a window's end, refit.
 
     Args:
         engine: The run's machinery.
         state: The run so far.
         is_last: End the window, and the warm-up, with these sweeps.
+        most: Sweeps that the budget leaves room for.
 
     Returns:
         The next state; after the last window it is frozen.
     """
     windows = engine.schedule.windows
     planned = windows[min(state.window, len(windows) - 1)]
-    count = min(engine.schedule.adapt_every, planned - state.unit)
+    count = int(min(engine.schedule.adapt_every, planned - state.unit, most))
     seed = fold_in(engine.seed, "warmup", state.window)
     block, state = engine.run_block(state, count=count, seed=seed)
     if block.error is not None:

@@ -66,6 +66,16 @@ def test_a_long_stuck_run():
     assert any("more than 30 draws" in r and "run is 50" in r for r in reasons)
 
 
+def test_a_run_too_short_to_move_a_mean_is_no_alarm():
+    theta = draws(num_draws=200, num_chains=64)
+    theta[100:122, 4] = theta[100, 4]  # 22 of 12,800
+    found = diagnose(theta)
+    assert found.longest_stuck_run == 22 > 0.1 * found.num_draws
+    harmless = 0.2 * 12_800 / np.sqrt(found.ess_bulk.max())
+    assert stuck_limit(found) == pytest.approx(harmless)
+    assert not any("may repeat one point" in r for r in judge(found).reasons)
+
+
 def test_the_stuck_limit_grows_with_honest_rejection():
     generator = np.random.default_rng(4)
     theta = draws(num_draws=1000)
