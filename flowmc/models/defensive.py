@@ -117,7 +117,9 @@ class DefensiveMixture(tf.Module):
         x = tf.where(from_tail[:, None], self._join(tail_x, turns), model_x)
         # Only the points of the tail need another pass through the model, but shapes
         # are fixed in compiled code; draws of the model keep their own density.
-        flow_log_prob = tf.where(from_tail, self.model.log_prob(x), model_log_prob)
+        flow_log_prob = self.model.log_prob(x)
+        if not getattr(self.model, "rescores", False):
+            flow_log_prob = tf.where(from_tail, flow_log_prob, model_log_prob)
         return x, self._combine(flow_log_prob, x)
 
     def sample(self, n: int, *, seed: Any) -> tf.Tensor:

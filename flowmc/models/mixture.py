@@ -46,6 +46,7 @@ class MixtureDensity(tf.Module):
         self.parts = tuple(parts)
         self.event_size = sizes.pop()
         self.periodic = getattr(parts[0], "periodic", ())
+        self.rescores = True  # draws are scored by `log_prob`, as any point is
         self._log_share = tf.Variable(
             np.log(share / share.sum()), trainable=False, name="log_share"
         )

@@ -56,13 +56,8 @@ def conclude(engine: Engine, state: RunState) -> RunState:
     if is_second and is_density and learner.rules == "network":
         note = _mix(engine, state, np.concatenate([spread(own, MOST_JUDGED), found]))
         notes += [note] if note else []
-    model = learner.affine if not is_density else learner.model
-    if learner.rules == "mixture":
-        model = learner.proposals["mixture"].model
-    modes = {
-        **state.modes,
-        "unseen_at_the_end": unseen_share(model, own=own, other=found),
-    }
+    unseen = unseen_share(learner.density, own=own, other=found)
+    modes = {**state.modes, "unseen_at_the_end": unseen}
     has_arrived = modes["scout_inverse_temperature"] >= 1.0  # else: another density
     if has_arrived and modes["unseen_at_the_end"] > UNSEEN_LIMIT:
         modes["alarm"] = _alarm(modes["unseen_at_the_end"])
@@ -107,6 +102,7 @@ def _mix(engine: Engine, state: RunState, draws: np.ndarray) -> str:
         )
     learner.mix_with(part_of(second, "network"), weights=weights)
     learner.fit_affine()
+    learner.weigh(draws)
     return (
         f"production proposes from a mixture of both groups' flows, {weights[0]:.0%} "
         f"and {weights[1]:.0%}, which gains {gain:.2f} nats over one"

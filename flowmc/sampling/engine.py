@@ -70,7 +70,11 @@ class Engine:
         self.space, self.schedule = space, schedule
         self.num_chains, self.seed, self.progress = num_chains, seed, progress
         self.learner = Learner(
-            space.event_size, model=model, schedule=schedule, seed=seed
+            space.event_size,
+            model=model,
+            schedule=schedule,
+            seed=seed,
+            is_free=is_free_to_choose,
         )
         self._devices = check_replicas(
             devices, num_chains=num_chains, is_graph=space.is_graph

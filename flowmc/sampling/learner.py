@@ -14,22 +14,22 @@ import numpy as np
 from flowmc.core.records import History
 from flowmc.core.seeds import fold_in
 from flowmc.models.saving import get_arrays, set_arrays
+from flowmc.sampling.closed_form import ClosedForms
 from flowmc.sampling.judging import beats, has_drifted, make_judge
 from flowmc.sampling.latent import is_latent
-from flowmc.sampling.maps import Maps, part_of, spread
+from flowmc.sampling.maps import part_of, spread
 from flowmc.sampling.settings import Schedule
 from flowmc.training.fit import fit
 from flowmc.training.gate import MOST_DRAWS
-from flowmc.training.replay import ReplayBuffer
 from flowmc.training.trainer import Trainer
 
 FITS_PER_GAP = 4  # of the network while annealing
-MOST_TAIL_DRAWS = 4096  # the t's scatter needs no more
 MIN_GAIN = 0.01  # nats by which a network must beat the affine map
 FAMILY_GAIN = 0.1  # nats for which another family is taken
+QUICK_ROWS = 2048  # that clusters are looked for in while annealing
 
 
-class Learner(Maps):
+class Learner(ClosedForms):
     """Maps, reservoir and optimizer of one run.
 
     Args:
@@ -37,37 +37,28 @@ class Learner(Maps):
         model: Family name, or a model instance to be trained.
         schedule: The run's settings.
         seed: Root seed.
+        is_free: Whether a network may be left out where it is not needed.
 
     Attributes:
-        replay: The reservoir.
         train_seconds: Time spent in fits, compilation included.
     """
 
-    def __init__(self, event_size: int, *, model: Any, schedule: Schedule, seed: Any):
-        super().__init__(
-            event_size,
-            model=model,
-            defensive_weight=schedule.defensive_weight,
-            seed=seed,
-        )
-        self._schedule = schedule
+    def __init__(
+        self,
+        event_size: int,
+        *,
+        model: Any,
+        schedule: Schedule,
+        seed: Any,
+        is_free: bool = False,
+    ) -> None:
+        self.is_free = is_free
+        super().__init__(event_size, model=model, schedule=schedule, seed=seed)
         self._trainer = self._make_trainer()
-        self.replay = ReplayBuffer(
-            event_size, capacity=schedule.train.capacity, seed=fold_in(seed, "replay")
-        )
         self._is_trained, self._is_given = False, not isinstance(model, str)
         self._num_followed = self._next_level = 0  # fits while annealing, and the next
         self.train_seconds = 0.0
         self._best_loss = np.inf  # of the last fit, on its held-out draws
-
-    def fit_affine(self) -> None:
-        """Fit the affine map and the heavy tails to the reservoir."""
-        draws = self.replay.draws
-        self.affine.fit_whitening(draws)
-        first, *others = self.proposals.values()
-        first.fit_tails(spread(draws, MOST_TAIL_DRAWS))
-        for proposal in others:
-            proposal.set_tails(*first.tails)
 
     def refit(self, *, window: int, progress: Any) -> tuple[History | None, list[str]]:
         """Fit everything to the reservoir; decide which map rules from here on.
@@ -75,7 +66,7 @@ class Learner(Maps):
         Returns:
             The network's training history (None if it was not tried) and notes.
         """
-        self.fit_affine()
+        self.fit_affine((window,))
         draws, train = self.replay.draws, self._schedule.train
         needed = train.min_draws_per_parameter * self.replay.event_size
         if self._trainer is None:
@@ -83,11 +74,14 @@ class Learner(Maps):
         if len(np.unique(draws, axis=0)) < needed:
             self.let_rule("affine")
             return None, [f"fewer than {needed} distinct draws: the affine map is kept"]
+        if self.is_free and self.is_enough:
+            self.let_rule("affine")
+            return None, [f"{self.affine_name}: good enough, no network was trained"]
         network = self.network
         before = get_arrays(network)
         if self._is_given and not self._is_trained and not is_latent(network):
             # Trained by the user on something like these draws: to be gone on with.
-            self._is_trained = beats(self.network, self.affine, draws, by=MIN_GAIN)
+            self._is_trained = beats(network, self.clusters, draws, by=MIN_GAIN)
         if self._is_trained and has_drifted(network, draws):
             self.restart()
         judge = make_judge(
@@ -103,7 +97,9 @@ class Learner(Maps):
             set_arrays(network, before)
             return history, [f"refit rolled back: {gate.reason}"]
         self._is_trained = True
-        return history, [gate.reason, self._choose(history)]
+        notes = [gate.reason, self._choose(history)]
+        note = self.weigh(draws[self.held((window,))])
+        return history, notes + ([note] if note else [])
 
     def follow(self, *, level: int, is_poor: bool) -> None:
         """Fit the maps to the reservoir at one temperature of the annealing.
@@ -115,7 +111,7 @@ class Learner(Maps):
             level: Number of the temperature.
             is_poor: Whether few jumps were accepted at the last temperature.
         """
-        self.fit_affine()
+        self.fit_affine(("level", level), most_rows=QUICK_ROWS)
         draws, network = self.replay.draws, self.network
         needed = self._schedule.train.min_draws_per_parameter * draws.shape[1]
         may_try = self._trainer is not None and not is_latent(network)
@@ -133,6 +129,7 @@ class Learner(Maps):
             return
         self._is_trained = True
         self._choose(history)
+        self.weigh(draws[self.held(("level", level))])
         # Fits become rarer as the temperatures go on, and rarer still if they fail.
         self._num_followed += 1
         is_better = self.rules != "affine"
@@ -144,7 +141,7 @@ class Learner(Maps):
         if self.rules == "network" and not is_latent(self.network):
             self.let_rule(
                 "network"
-                if beats(self.network, self.affine, draws, by=MIN_GAIN)
+                if beats(self.network, self.clusters, draws, by=MIN_GAIN)
                 else "affine"
             )
 
@@ -160,7 +157,6 @@ class Learner(Maps):
         name, loss = self.family, self._best_loss
         self.install(family)
         self._trainer, self._is_trained = self._make_trainer(), False
-        self.fit_affine()
         history, _ = self.refit(window=window, progress=progress)
         gain = -np.inf if history is None else loss - history.best_loss
         if self._is_trained and gain > FAMILY_GAIN:  # and the gate let it pass
@@ -226,10 +222,10 @@ class Learner(Maps):
             max_steps=max_steps or train.max_steps,
             learning_rate=train.learning_rate,
             patience=train.patience,
-            seed=fold_in(self._seed, "fit", *labels),
+            seed=self._fit_seed(labels),
             progress=progress,
             whiten=whiten,
-            baseline=self.affine,
+            baseline=self.clusters,
             trainer=self._trainer,
             capacity=train.capacity,
         )
@@ -242,4 +238,4 @@ class Learner(Maps):
         gain = (loss if history.baseline_loss is None else history.baseline_loss) - loss
         self.let_rule("network" if gain > MIN_GAIN else "affine")
         better = "beats" if gain > MIN_GAIN else "does not beat"
-        return f"{self.family} {better} the affine map, by {gain:+.3f} nats"
+        return f"{self.family} {better} {self.affine_name}, by {gain:+.3f} nats"

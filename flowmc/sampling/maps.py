@@ -1,7 +1,8 @@
 """The maps of a run, the proposals made of them, and which of them is in force.
 
-The affine map is always there.  The network takes over where it is better; beside it a
-second one may stand, in a mixture that proposes what either knows.
+The affine map is always there, and proposes as one normal law for each cluster of the
+draws.  The network takes over where it is better, in a mixture with these laws; beside
+it a second one may stand.
 """
 
 __all__ = ["Maps", "RULES", "part_of", "spread"]
@@ -13,13 +14,18 @@ import numpy as np
 
 from flowmc import models
 from flowmc.core.seeds import fold_in
+from flowmc.models.clusters import NormalClusters
 from flowmc.models.mixture import MixtureDensity
 from flowmc.models.saving import from_saved, get_arrays, set_arrays, to_saved
-from flowmc.sampling.latent import make_proposal
+from flowmc.sampling.groups import mixture_weights
+from flowmc.sampling.latent import is_latent, make_proposal
 
 AFFINE = "gaussian"
 RULES = ("affine", "network", "mixture")
 GIVEN_SHARES = (0.8, 0.2)  # of the network, and of the base it began with
+NO_CLUSTERS = 1e-6  # share of the clusters' laws where they are of no use
+LEAST_USEFUL = 0.02  # share below which they are none
+MOST_WEIGHED = 2048  # draws that shares are fitted to
 
 
 class Maps:
@@ -32,6 +38,8 @@ class Maps:
         seed: Of the networks' first weights.
 
     Attributes:
+        affine: One affine map for all draws: coordinates for local steps.
+        clusters: A normal law for each cluster of the draws: what is proposed from.
         rules: "affine", "network" or "mixture".
         is_mixed: Whether the second network takes part.
     """
@@ -42,7 +50,10 @@ class Maps:
         self._seed, self._defensive_weight = seed, defensive_weight
         self.event_size = event_size
         self.affine = models.make(AFFINE, event_size=event_size)
-        self.proposals = {"affine": make_proposal(self.affine, weight=defensive_weight)}
+        self.clusters = NormalClusters(event_size)
+        self.proposals = {
+            "affine": make_proposal(self.clusters, weight=defensive_weight)
+        }
         self.rules, self.is_mixed = "affine", False
         self.second: Any = None
         self.install(model)
@@ -58,9 +69,7 @@ class Maps:
         )
         self.initial = get_arrays(self.network)
         self.proposals = {"affine": self.proposals["affine"]}
-        self.proposals["network"] = make_proposal(
-            self.network, weight=self._defensive_weight
-        )
+        self.proposals["network"] = self._proposal_of([self.network])
         self.second, self.is_mixed = None, False
         if self.has_given_base:
             # What the user knows of the target beforehand is never given up: training
@@ -83,6 +92,19 @@ class Maps:
         return self.affine if self.rules == "affine" else self.network
 
     @property
+    def density(self) -> Any:
+        """What the map in force knows, without heavy tails."""
+        if self.rules == "affine" or is_latent(self.network):
+            return self.clusters
+        return self.proposal.model
+
+    @property
+    def affine_name(self) -> str:
+        """How the affine map is told of: one for each cluster."""
+        count = self.clusters.num_laws
+        return "the affine map" if count == 1 else f"{count} affine maps of clusters"
+
+    @property
     def proposal(self) -> Any:
         """What is proposed from, heavy tails included."""
         return self.proposals[self.rules]
@@ -100,14 +122,58 @@ class Maps:
         """
         if self.second is None:
             self.second = from_saved(to_saved(self.network))
-            mixture = MixtureDensity([self.network, self.second], weights=weights)
-            self.proposals["mixture"] = make_proposal(
-                mixture, weight=self._defensive_weight
-            )
+            self.proposals["mixture"] = self._proposal_of([self.network, self.second])
             self.proposals["mixture"].set_tails(*self.proposals["network"].tails)
         set_arrays(self.second, arrays)
-        self.proposals["mixture"].model.set_weights(weights)
+        self._set_shares("mixture", weights)
         self.rules, self.is_mixed = "mixture", True
+
+    def weigh(self, draws: np.ndarray) -> str:
+        """Fit the shares of network and clusters to draws; say what the clusters get.
+
+        A base that the user gave keeps its share among the networks.
+        """
+        name = "mixture" if self.is_mixed else "network"
+        density = self.proposals[name].model
+        if not self._has_clusters:
+            return ""
+        parts = list(density.parts)
+        if self.has_given_base and self.is_mixed:
+            parts = [MixtureDensity(parts[:2], weights=GIVEN_SHARES), parts[2]]
+        shares, _ = mixture_weights(parts, spread(draws, MOST_WEIGHED))
+        of_clusters = shares[-1] if shares[-1] > LEAST_USEFUL else NO_CLUSTERS
+        of_networks = GIVEN_SHARES if len(parts) < len(density.parts) else shares[:-1]
+        self._set_shares(name, of_networks, of_clusters=float(of_clusters))
+        if of_clusters == NO_CLUSTERS:
+            return ""
+        return f"{of_clusters:.0%} of the proposals are of {self.affine_name}"
+
+    @property
+    def _has_clusters(self) -> bool:
+        """Whether the networks' proposals have a part of the clusters' laws.
+
+        A VAE's do not: it has no density; nor do those with circle coordinates, on
+        which a normal law is none.
+        """
+        return not is_latent(self.network) and not getattr(self.network, "periodic", ())
+
+    def _proposal_of(self, networks: list[Any]) -> Any:
+        parts = [*networks, *([self.clusters] if self._has_clusters else [])]
+        density = parts[0]
+        if len(parts) > 1:
+            density = MixtureDensity(parts, weights=np.ones(len(parts)))
+        proposal = make_proposal(density, weight=self._defensive_weight)
+        if self._has_clusters:
+            _share_out(density, np.ones(len(networks)), NO_CLUSTERS)
+        return proposal
+
+    def _set_shares(
+        self, name: str, networks: Any, *, of_clusters: float = NO_CLUSTERS
+    ) -> None:
+        if self._has_clusters:
+            _share_out(self.proposals[name].model, networks, of_clusters)
+        else:
+            self.proposals[name].model.set_weights(networks)
 
     def unmix(self) -> None:
         """Propose from the network alone."""
@@ -115,13 +181,16 @@ class Maps:
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return weights, tails and which map rules, for checkpoints."""
-        parts = {"affine": get_arrays(self.affine), "network": get_arrays(self.network)}
+        names = ("affine", "clusters", "network")
+        parts = {name: get_arrays(getattr(self, name)) for name in names}
         # A model of the user's own may be trained already when the run is resumed.
         parts["initial"] = self.initial
         if self.is_mixed:
             parts["second"] = get_arrays(self.second)
-            parts["shares"] = {"both": self.proposals["mixture"].model.weights}
         for name, proposal in self.proposals.items():
+            density = getattr(proposal, "model", None)
+            if isinstance(density, MixtureDensity):
+                parts[f"shares_{name}"] = {"all": density.weights}
             location, scale_tril = proposal.tails
             parts[f"tails_{name}"] = {"location": location, "scale_tril": scale_tril}
         flat = {f"{k}/{n}": a for k, arrays in parts.items() for n, a in arrays.items()}
@@ -133,13 +202,15 @@ class Maps:
         family = bytes(np.asarray(arrays["family"], np.uint8)).decode()
         if family != self.family:
             self.install(family)
-        set_arrays(self.affine, part_of(arrays, "affine"))
-        set_arrays(self.network, part_of(arrays, "network"))
+        for name in ("affine", "clusters", "network"):
+            set_arrays(getattr(self, name), part_of(arrays, name))
         self.initial = part_of(arrays, "initial")
         self.is_mixed = False
         if second := part_of(arrays, "second"):
-            self.mix_with(second, weights=arrays["shares/both"])
+            self.mix_with(second, weights=GIVEN_SHARES)
         for name, proposal in self.proposals.items():
+            if shares := part_of(arrays, f"shares_{name}"):
+                proposal.model.set_weights(shares["all"])
             if tails := part_of(arrays, f"tails_{name}"):
                 proposal.set_tails(**tails)
         self.rules = RULES[int(arrays["rules"])]
@@ -154,3 +225,9 @@ def part_of(arrays: Mapping[str, np.ndarray], name: str) -> dict[str, np.ndarray
 def spread(rows: np.ndarray, most: int) -> np.ndarray:
     """Return at most `most` rows, evenly spaced: a reservoir is in order of arrival."""
     return rows[:: max(1, -(-len(rows) // most))]
+
+
+def _share_out(density: MixtureDensity, networks: Any, of_clusters: float) -> None:
+    """Give the clusters, the last part, their share, and the networks the rest."""
+    rest = np.asarray(networks, dtype=np.float64)
+    density.set_weights([*(1.0 - of_clusters) * rest / rest.sum(), of_clusters])

@@ -22,7 +22,6 @@ from flowmc.sampling.annealing import Annealer, Particles, num_particles
 from flowmc.sampling.conclusion import GIVEN
 from flowmc.sampling.engine import NEWER_COUNT, Engine
 from flowmc.sampling.groups import UNSEEN_LIMIT, unseen_share
-from flowmc.sampling.latent import is_latent
 from flowmc.sampling.maps import part_of
 from flowmc.sampling.state import RunState, spend
 
@@ -141,9 +140,9 @@ class ScoutPhase:
         # Chains on their way in pass places where no draw of the target would be.
         is_likely = state.learned["replay/log_prob"] >= np.quantile(log_prob, LOWEST)
         likely = main_draws[is_likely]
-        by_scout = unseen_share(_density(learner), own=x, other=likely)
+        by_scout = unseen_share(learner.density, own=x, other=likely)
         learner.from_arrays(state.learned)
-        by_main = unseen_share(_density(learner), own=main_draws, other=x)
+        by_main = unseen_share(learner.density, own=main_draws, other=x)
         # Chains put in one place know little else; if the group has seen that too, its
         # draws and its map are the better ones altogether.
         is_first = state.history[0].name == GIVEN and not state.modes
@@ -224,8 +223,3 @@ def _particles(stored: Mapping[str, np.ndarray]) -> Particles:
     rates = {"local": local, "jump": jump}
     rows = stored["x"], stored["log_prob"]
     return Particles(*rows, b, step_size, log_evidence, rates, int(sum(dead)))
-
-
-def _density(learner: Any) -> Any:
-    """Return the map in force if it has a density, else the affine one."""
-    return learner.affine if is_latent(learner.model) else learner.model

@@ -30,6 +30,7 @@ from flowmc.training.needs import choose_loss, model_kind, needs_of
 from flowmc.training.prepare import prepare
 from flowmc.training.scalars import make_scalars
 from flowmc.training.schedules import SCHEDULES
+from flowmc.training.split import VALIDATION_FRACTION
 from flowmc.training.trainer import Trainer
 
 
@@ -46,7 +47,7 @@ def fit(
     schedule: str = "cosine",
     weight_decay: float = 0.1,
     max_steps: int = 2000,
-    validation_fraction: float = 0.1,
+    validation_fraction: float = VALIDATION_FRACTION,
     split_by: Any = None,
     patience: int = 600,
     seed: Any = 0,

@@ -6,7 +6,7 @@ anyhow, have clearly more jumps accepted.  (That the held-out loss fell is `fit`
 rule: it restores the starting weights otherwise.)
 """
 
-__all__ = ["GateDecision", "MOST_DRAWS", "judge_refit"]
+__all__ = ["GateDecision", "MOST_DRAWS", "judge_refit", "jump_acceptance"]
 
 from typing import NamedTuple
 
@@ -72,7 +72,9 @@ def judge_refit(
         former = log_prob[kept] - previous_log_q[kept]
         before = _tail(former)
         is_heavier = after > max(PARETO_LIMIT, before + PARETO_SLACK)
-        gain = _acceptance(log_prob[kept] - log_q) / max(_acceptance(former), 1e-9)
+        gain = jump_acceptance(log_prob[kept] - log_q) / max(
+            jump_acceptance(former), 1e-9
+        )
         if is_heavier and (proposal is None or gain < WORTH_A_TAIL):
             reason = f"Pareto k of pi/q rose from {before:.2f} to {after:.2f}"
             return GateDecision(False, reason)
@@ -84,7 +86,7 @@ def _tail(log_weight: np.ndarray) -> float:
     return shape if np.isfinite(shape) else -np.inf
 
 
-def _acceptance(log_weight: np.ndarray) -> float:
+def jump_acceptance(log_weight: np.ndarray) -> float:
     """Return how many independence jumps pi/q lets pass, from draws of pi.
 
     A jump from x to y passes with min(1, w(y) / w(x)); over x from pi and y from q that

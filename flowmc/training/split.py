@@ -4,14 +4,27 @@ Chains repeat a draw when they reject and particles share ancestors; were copies
 the held-out loss would go on falling while the model learns the draws by heart.
 """
 
-__all__ = ["split_rows"]
+__all__ = ["VALIDATION_FRACTION", "held_rows", "split_rows"]
 
 from typing import Any
 
 import numpy as np
 
 from flowmc.core.errors import TrainingError
-from flowmc.core.seeds import generator
+from flowmc.core.seeds import fold_in, generator, root_seed
+
+VALIDATION_FRACTION = 0.1  # that `fit` holds out unless told otherwise
+
+
+def held_rows(x: np.ndarray, *, seed: Any) -> np.ndarray:
+    """Return the numbers of the rows that `fit(model, x, seed=seed)` holds out."""
+    _, held = split_rows(
+        x,
+        split_by=None,
+        validation_fraction=VALIDATION_FRACTION,
+        seed=fold_in(root_seed(seed), "split"),
+    )
+    return held
 
 
 def split_rows(

@@ -1,0 +1,129 @@
+"""Normal laws side by side: what the affine map is for draws in several heaps.
+
+    q(x) = sum_k share_k N(x; location_k, scale_tril_k scale_tril_k')
+
+Fitted in closed form, without a network: where modes are roughly normal nothing
+proposes better.  With a single heap of draws it is the affine map itself.  Room for the
+laws is fixed, so that compiled code need not be compiled anew for each fit.
+"""
+
+__all__ = ["NormalClusters", "most_laws"]
+
+import math
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from flowmc.core.checks import check_event_size
+from flowmc.core.seeds import as_seed, split
+from flowmc.transforms.normal_mixture import NormalMixture, fit_normal_mixture
+
+MOST_LAWS, ROOM = 32, 512  # laws at all, and laws times dimensions
+NO_SHARE = -1e30  # logarithm of the share of an empty place
+
+
+def most_laws(event_size: int) -> int:
+    """Return how many laws there is room for: fewer in more dimensions."""
+    affordable = max(1, ROOM // event_size)
+    return int(np.clip(2 ** int(math.log2(affordable)), 2, MOST_LAWS))
+
+
+class NormalClusters(tf.Module):
+    """A mixture of at most `most_laws(D)` normal laws, as an exact density.
+
+    Args:
+        event_size: Number of parameters, `D`.
+    """
+
+    def __init__(self, event_size: int) -> None:
+        super().__init__(name="clusters")
+        self.event_size = check_event_size(event_size)
+        room, size = most_laws(event_size), event_size
+        share = np.where(np.arange(room) == 0, 0.0, NO_SHARE)
+        units = np.tile(np.eye(size), [room, 1, 1])
+        self._log_share = tf.Variable(share, trainable=False, name="log_share")
+        self._location = tf.Variable(
+            np.zeros([room, size]), trainable=False, name="location"
+        )
+        self._scale_tril = tf.Variable(units, trainable=False, name="scale_tril")
+        self._inverse = tf.Variable(units, trainable=False, name="inverse")
+
+    @property
+    def num_laws(self) -> int:
+        """How many laws have a share."""
+        return int(np.sum(self._log_share.numpy() > 0.5 * NO_SHARE))
+
+    @property
+    def mixture(self) -> NormalMixture:
+        """The laws with a share, as arrays."""
+        count = self.num_laws
+        return NormalMixture(
+            np.exp(self._log_share.numpy()[:count]),
+            self._location.numpy()[:count],
+            self._scale_tril.numpy()[:count],
+        )
+
+    def fit(self, draws: np.ndarray, *, random: Any, **options: Any) -> None:
+        """Fit to draws `[n, D]`, going on from the present laws.
+
+        Args:
+            draws: Finite rows.
+            random: A NumPy generator.
+            **options: Of `fit_normal_mixture`.
+        """
+        room = self._log_share.shape[0]
+        self.set(
+            fit_normal_mixture(
+                draws, most=room, random=random, former=self.mixture, **options
+            )
+        )
+
+    def set(self, mixture: NormalMixture) -> None:
+        """Take laws as given; compiled code sees them."""
+        count, size = mixture.location.shape
+        room = self._log_share.shape[0]
+        share = np.full(room, NO_SHARE)
+        share[:count] = np.log(mixture.share)
+        location = np.tile(mixture.location[0], [room, 1])
+        location[:count] = mixture.location
+        scale_tril = np.tile(mixture.scale_tril[0], [room, 1, 1])
+        scale_tril[:count] = mixture.scale_tril
+        self._log_share.assign(share)
+        self._location.assign(location)
+        self._scale_tril.assign(scale_tril)
+        self._inverse.assign(np.linalg.inv(scale_tril))
+
+    def log_prob(self, x: Any) -> tf.Tensor:
+        """Return the log-density `[..., D] -> [...]`, float64."""
+        x = tf.identity(tf.convert_to_tensor(x, dtype=tf.float64))
+        z = tf.einsum(
+            "kij,...kj->...ki", self._inverse, x[..., None, :] - self._location
+        )
+        distance = tf.reduce_sum(tf.square(z), axis=-1)
+        diagonal = tf.linalg.diag_part(self._scale_tril)
+        log_det = tf.reduce_sum(tf.math.log(diagonal), axis=-1)
+        log_norm = 0.5 * self.event_size * math.log(2.0 * math.pi)
+        terms = self._log_share - log_det - 0.5 * distance - log_norm
+        return tf.reduce_logsumexp(terms, axis=-1)
+
+    def sample_and_log_prob(self, n: int, *, seed: Any) -> tuple[tf.Tensor, tf.Tensor]:
+        """Draw `n` points `[n, D]` with their log-densities `[n]`."""
+        choice_seed, normal_seed = split(as_seed(seed), n=2)
+        normal = tf.random.stateless_normal(
+            [n, self.event_size], normal_seed, dtype=tf.float64
+        )
+        uniform = tf.random.stateless_uniform([n], choice_seed, dtype=tf.float64)
+        edges = tf.cumsum(tf.exp(self._log_share))
+        below = tf.cast(uniform[:, None] >= edges[:-1], tf.int32)
+        law = tf.one_hot(
+            tf.reduce_sum(below, axis=-1), edges.shape[0], dtype=tf.float64
+        )
+        # All laws' points, one of which is kept: compiled code does not like to gather.
+        each = tf.einsum("kij,nj->nki", self._scale_tril, normal) + self._location
+        x = tf.einsum("nk,nki->ni", law, each)
+        return x, self.log_prob(x)
+
+    def sample(self, n: int, *, seed: Any) -> tf.Tensor:
+        """Draw `n` points `[n, D]`."""
+        return self.sample_and_log_prob(n, seed=seed)[0]
