@@ -7,6 +7,7 @@ many sweeps go into one block, and neither changes a draw.
 __all__ = ["run_adaptive"]
 
 import logging
+import math
 import time
 from dataclasses import replace
 from typing import Any
@@ -155,8 +156,9 @@ class _Loop:
             return freeze(conclude(self._engine, state))
         # What was drawn since the last fit is learned from before the end.
         room = self._budget.room(state.num_spent, share=WARMUP_SHARE)
-        most = max(1.0, room // self._engine.sweep_cost(state))
-        state = warm_up(self._engine, state, is_last=is_last, most=most)
+        if math.isfinite(room):  # infinity // cost is NaN
+            room = max(1.0, room // self._engine.sweep_cost(state))
+        state = warm_up(self._engine, state, is_last=is_last, most=room)
         self._shown.warm_up(state, window=window)
         return state
 
