@@ -7,7 +7,6 @@ many sweeps go into one block, and neither changes a draw.
 __all__ = ["run_adaptive"]
 
 import logging
-import math
 import time
 from dataclasses import replace
 from typing import Any
@@ -15,7 +14,8 @@ from typing import Any
 from flowmc.core.errors import InterruptedRunError
 from flowmc.core.progress import Progress
 from flowmc.core.records import WindowRecord
-from flowmc.sampling.budget import Budget
+from flowmc.sampling import costs
+from flowmc.sampling.budget import Budget, Room
 from flowmc.sampling.conclusion import conclude
 from flowmc.sampling.engine import Engine, PartialBlockError
 from flowmc.sampling.other_groups import OtherGroups
@@ -139,7 +139,9 @@ class _Loop:
         )
 
     def _anneal(self, state: RunState) -> RunState:
-        state = self._start.advance(state, is_last=self._is_spent(state, START_SHARE))
+        is_last = self._is_spent(state, START_SHARE)
+        room = self._room(state, START_SHARE)
+        state = self._start.advance(state, is_last=is_last, room=room)
         is_over = state.phase != "anneal"
         b = 1.0 if is_over else float(state.scalars["inverse_temperature"])
         self._shown.annealing(b)
@@ -149,16 +151,15 @@ class _Loop:
         window = state.window
         if self._groups.is_due(state):
             return self._scout_group(self._groups.send(state))
-        is_last = self._is_spent(state, WARMUP_SHARE)
+        # What was drawn since the last fit is learned from before the end.
+        room = self._room(state, WARMUP_SHARE).least
+        most = costs.sweeps_within(self._engine, state, room)
+        is_last = most == 0 or self._is_spent(state, WARMUP_SHARE)
         if is_last and state.unit == 0:
             record = WindowRecord("warmup ended", "none", 0, notes=(CUT_SHORT,))
             state = replace(state, history=(*state.history, record))
             return freeze(conclude(self._engine, state))
-        # What was drawn since the last fit is learned from before the end.
-        room = self._budget.room(state.num_spent, share=WARMUP_SHARE)
-        if math.isfinite(room):  # infinity // cost is NaN
-            room = max(1.0, room // self._engine.sweep_cost(state))
-        state = warm_up(self._engine, state, is_last=is_last, most=room)
+        state = warm_up(self._engine, state, is_last=is_last, most=most)
         self._shown.warm_up(state, window=window)
         return state
 
@@ -175,14 +176,23 @@ class _Loop:
         self._shown.annealing(b, phase="second group")
         return state
 
+    def _room(self, state: RunState, share: float) -> Room:
+        """Return what is left before production."""
+        reserve = costs.least_sweep(self._engine, state)
+        return self._budget.room(state.num_spent, share=share, reserve=reserve)
+
     def _is_spent(self, state: RunState, share: float) -> bool:
         """Whether a unit like the last one would use up learning's share."""
         likely = state.num_spent + state.last_cost
         return self._budget.is_spent(likely, share=share)
 
     def _produce(self, state: RunState) -> RunState:
-        to_check = self._sweeps_to_check(state)
-        count = min(self._block_size, to_check)
+        left = self._budget.room(state.num_spent, share=1.0).most
+        if state.unit == 0:
+            state = costs.fitting_local_steps(self._engine, state, left)
+        to_look = self._sweeps_to_look(state)
+        surely = max(1.0, costs.sweeps_within(self._engine, state, left))
+        count = int(min(self._block_size, to_look, surely))
         started = time.monotonic()
         state = produce(self._engine, state, num_sweeps=count)
         elapsed = max(time.monotonic() - started, 1e-6)
@@ -190,30 +200,26 @@ class _Loop:
         fitting = int(self._block_size * BLOCK_SECONDS / elapsed)
         self._block_size = max(1, min(fitting, 2 * self._block_size, capacity))
         self._shown.production(state)
-        return state if count < to_check else self._finish_if_enough(state)
+        return self._finish_if_enough(state, is_look=count == to_look)
 
-    def _sweeps_to_check(self, state: RunState) -> int:
-        """Sweeps until the next look at the budget: a count, not a matter of time."""
+    def _sweeps_to_look(self, state: RunState) -> int:
+        """Sweeps until the next look at the draws: a count, not a matter of time."""
         engine = self._engine
         wanted = -(-self._budget.num_draws // engine.draws_per_sweep(state))
-        if state.unit < wanted:
-            to_check = wanted - state.unit
-        else:
-            stride = max(1, wanted // 10)
-            to_check = stride - (state.unit - wanted) % stride
         if self._budget.max_seconds is not None:
-            to_check = 1
-        if self._budget.max_evaluations is not None:
-            left = self._budget.max_evaluations - state.num_spent
-            to_check = max(1, min(to_check, left // engine.sweep_cost(state)))
-        return to_check
+            return 1
+        if state.unit < wanted:
+            return wanted - state.unit
+        stride = max(1, wanted // 10)
+        return stride - (state.unit - wanted) % stride
 
-    def _finish_if_enough(self, state: RunState) -> RunState:
-        if not is_enough(state, self._budget):
+    def _finish_if_enough(self, state: RunState, *, is_look: bool = True) -> RunState:
+        if not (is_look and is_enough(state, self._budget)):
             num_done = self._counted(state).num_spent
-            cost = self._engine.sweep_cost(state)
+            cost = costs.likely_sweep(self._engine, state)
             reason = self._budget.exhausted(num_done, next_cost=cost)
-            reason = reason or never_enough(state, self._budget)
+            if reason is None and is_look:
+                reason = never_enough(state, self._budget)
             if reason is None:
                 return state
             self.reasons.append(reason)
