@@ -1,7 +1,8 @@
 """The adaptive sampler's main loop: advance, show, save, until it is done.
 
 Only counts decide what is computed; clocks decide when a checkpoint is written and how
-many sweeps go into one block, and neither changes a draw.
+many sweeps go into one block, and neither changes a draw.  Limits in seconds and
+shares by seconds are options.
 """
 
 __all__ = ["run_adaptive"]
@@ -24,6 +25,7 @@ from flowmc.sampling.saver import Saver
 from flowmc.sampling.shown import Shown
 from flowmc.sampling.start import StartPhase
 from flowmc.sampling.state import RunState
+from flowmc.sampling.timed_shares import choose_by_seconds
 from flowmc.sampling.warmup import CUT_SHORT, acceptance_by_kernel, freeze, warm_up
 
 BLOCK_SECONDS = 1.0
@@ -31,6 +33,7 @@ BLOCK_SECONDS = 1.0
 # more draws than all of it would make with jumps that are not.
 START_SHARE = 0.5
 WARMUP_SHARE = 0.8
+TIMING_SHARE = 0.05  # where seconds choose the shares
 _logger = logging.getLogger(__name__)
 
 
@@ -158,10 +161,18 @@ class _Loop:
         if is_last and state.unit == 0:
             record = WindowRecord("warmup ended", "none", 0, notes=(CUT_SHORT,))
             state = replace(state, history=(*state.history, record))
-            return freeze(conclude(self._engine, state))
+            return self._timed(freeze(conclude(self._engine, state)))
         state = warm_up(self._engine, state, is_last=is_last, most=most)
         self._shown.warm_up(state, window=window)
-        return state
+        return self._timed(state) if state.phase == "produce" else state
+
+    def _timed(self, state: RunState) -> RunState:
+        """Let the clock choose the shares of production, if it is to."""
+        if self._engine.schedule.shares_by != "seconds":
+            return state
+        room = self._budget.room(0, share=TIMING_SHARE)
+        room = room._replace(most=self._room(self._counted(state), 1.0).most)
+        return choose_by_seconds(self._engine, state, room=room.least)
 
     def _scout(self, state: RunState) -> RunState:
         return self._scout_group(state)
