@@ -78,11 +78,22 @@ def notes_of_run(posterior: Posterior) -> list[str]:
     if cut_short := posterior.config.get("cut_short"):
         notes.append(str(cut_short))
     if not posterior.config.get("reproducible", True):
-        notes.append(
-            "Not reproducible: the run was limited in seconds, so the number of draws "
-            "depends on the machine. Repeat it with `num_draws` or `max_evaluations`."
-        )
+        notes.append(f"Not reproducible: {_clocked(posterior)}")
     return notes
+
+
+def _clocked(posterior: Posterior) -> str:
+    """Say what the clock decided, and how it is avoided."""
+    schedule = _mapping(posterior.config.get("schedule"))
+    if schedule.get("shares_by", "counts") != "counts":
+        return (
+            "seconds chose the number of local steps, so the draws depend on the "
+            'machine. Repeat it with `shares_by="counts"`, and with no `max_seconds`.'
+        )
+    return (
+        "the run was limited in seconds, so the number of draws depends on the "
+        "machine. Repeat it with `num_draws` or `max_evaluations`."
+    )
 
 
 def _rate(value: float) -> str:

@@ -52,6 +52,13 @@ def mode_reasons(report: Mapping[str, Any]) -> Iterator[str]:
     """Yield the reasons in a mode report, one sentence or two each."""
     if alarm := report.get("alarm"):
         yield str(alarm)
+    if _is_alone(report) and not _has_seen_all(report):
+        yield (
+            "A group that chains went on from must have been annealed over the whole "
+            f"reference, or another have looked since; this one {_way(report)}, and "
+            "no other was sent. Leave `initial` out, so that two groups come from the "
+            "reference."
+        )
     num_modes, transitions = report.get("num_modes"), report.get("transitions")
     if num_modes is None or transitions is None:
         return
@@ -76,10 +83,42 @@ def mode_rows(report: Mapping[str, Any]) -> list[tuple[str, str]]:
         for key in (*known, *rest)
         if key not in hidden
     ]
+    if _is_alone(report) and _has_seen_all(report):
+        rows.append(("no further look", _alone(report)))
     missed = report.get("unseen_by_scout", 0.0)
     if missed > _MISSED and "unseen_by_scout" not in hidden:
         rows.append(("not confirmed", _unconfirmed(report, missed)))
     return rows
+
+
+def _is_alone(report: Mapping[str, Any]) -> bool:
+    """Whether chains went on from a group's draws, and no other group looked since."""
+    return bool(report.get("replaced")) and not report.get("confirmed")
+
+
+def _has_seen_all(report: Mapping[str, Any]) -> bool:
+    """Whether that group went through all temperatures, and its draws were adopted."""
+    reached = report.get("scout_inverse_temperature", 0.0) >= 1.0
+    return reached and bool(report.get("adopted")) and not report.get("scout_maxima")
+
+
+def _alone(report: Mapping[str, Any]) -> str:
+    count = report.get("scout_temperatures")
+    way = "all temperatures" if count is None else f"all {count} temperatures"
+    return (
+        "Where chains go on from a group, another is to look once more; none was sent, "
+        "as warm-up or half of the budget was over. That is no reason against them, "
+        f"since the group came from the whole reference through {way}. What it missed "
+        "is missing in both; another seed, or a run without `initial`, would tell."
+    )
+
+
+def _way(report: Mapping[str, Any]) -> str:
+    """Say where a group left the way through all temperatures."""
+    if found := report.get("scout_maxima"):
+        return f"left the temperatures for {found} maxima of descents"
+    b = report.get("scout_inverse_temperature", 0.0)
+    return f"came to inverse temperature {b:.2g}"
 
 
 def _unconfirmed(report: Mapping[str, Any], share: float) -> str:

@@ -1,7 +1,8 @@
 """The adaptive sampler's main loop: advance, show, save, until it is done.
 
 Only counts decide what is computed; clocks decide when a checkpoint is written and how
-many sweeps go into one block, and neither changes a draw.
+many sweeps go into one block, and neither changes a draw.  Limits in seconds and
+shares by seconds are options.
 """
 
 __all__ = ["run_adaptive"]
@@ -14,7 +15,8 @@ from typing import Any
 from flowmc.core.errors import InterruptedRunError
 from flowmc.core.progress import Progress
 from flowmc.core.records import WindowRecord
-from flowmc.sampling.budget import Budget
+from flowmc.sampling import costs
+from flowmc.sampling.budget import Budget, Room
 from flowmc.sampling.conclusion import conclude
 from flowmc.sampling.engine import Engine, PartialBlockError
 from flowmc.sampling.other_groups import OtherGroups
@@ -23,6 +25,7 @@ from flowmc.sampling.saver import Saver
 from flowmc.sampling.shown import Shown
 from flowmc.sampling.start import StartPhase
 from flowmc.sampling.state import RunState
+from flowmc.sampling.timed_shares import choose_by_seconds
 from flowmc.sampling.warmup import CUT_SHORT, acceptance_by_kernel, freeze, warm_up
 
 BLOCK_SECONDS = 1.0
@@ -30,6 +33,7 @@ BLOCK_SECONDS = 1.0
 # more draws than all of it would make with jumps that are not.
 START_SHARE = 0.5
 WARMUP_SHARE = 0.8
+TIMING_SHARE = 0.05  # where seconds choose the shares
 _logger = logging.getLogger(__name__)
 
 
@@ -138,7 +142,9 @@ class _Loop:
         )
 
     def _anneal(self, state: RunState) -> RunState:
-        state = self._start.advance(state, is_last=self._is_spent(state, START_SHARE))
+        is_last = self._is_spent(state, START_SHARE)
+        room = self._room(state, START_SHARE)
+        state = self._start.advance(state, is_last=is_last, room=room)
         is_over = state.phase != "anneal"
         b = 1.0 if is_over else float(state.scalars["inverse_temperature"])
         self._shown.annealing(b)
@@ -148,17 +154,25 @@ class _Loop:
         window = state.window
         if self._groups.is_due(state):
             return self._scout_group(self._groups.send(state))
-        is_last = self._is_spent(state, WARMUP_SHARE)
+        # What was drawn since the last fit is learned from before the end.
+        room = self._room(state, WARMUP_SHARE).least
+        most = costs.sweeps_within(self._engine, state, room)
+        is_last = most == 0 or self._is_spent(state, WARMUP_SHARE)
         if is_last and state.unit == 0:
             record = WindowRecord("warmup ended", "none", 0, notes=(CUT_SHORT,))
             state = replace(state, history=(*state.history, record))
-            return freeze(conclude(self._engine, state))
-        # What was drawn since the last fit is learned from before the end.
-        room = self._budget.room(state.num_spent, share=WARMUP_SHARE)
-        most = max(1.0, room // self._engine.sweep_cost(state))
+            return self._timed(freeze(conclude(self._engine, state)))
         state = warm_up(self._engine, state, is_last=is_last, most=most)
         self._shown.warm_up(state, window=window)
-        return state
+        return self._timed(state) if state.phase == "produce" else state
+
+    def _timed(self, state: RunState) -> RunState:
+        """Let the clock choose the shares of production, if it is to."""
+        if self._engine.schedule.shares_by != "seconds":
+            return state
+        room = self._budget.room(0, share=TIMING_SHARE)
+        room = room._replace(most=self._room(self._counted(state), 1.0).most)
+        return choose_by_seconds(self._engine, state, room=room.least)
 
     def _scout(self, state: RunState) -> RunState:
         return self._scout_group(state)
@@ -173,14 +187,23 @@ class _Loop:
         self._shown.annealing(b, phase="second group")
         return state
 
+    def _room(self, state: RunState, share: float) -> Room:
+        """Return what is left before production."""
+        reserve = costs.least_sweep(self._engine, state)
+        return self._budget.room(state.num_spent, share=share, reserve=reserve)
+
     def _is_spent(self, state: RunState, share: float) -> bool:
         """Whether a unit like the last one would use up learning's share."""
         likely = state.num_spent + state.last_cost
         return self._budget.is_spent(likely, share=share)
 
     def _produce(self, state: RunState) -> RunState:
-        to_check = self._sweeps_to_check(state)
-        count = min(self._block_size, to_check)
+        left = self._budget.room(state.num_spent, share=1.0).most
+        if state.unit == 0:
+            state = costs.fitting_local_steps(self._engine, state, left)
+        to_look = self._sweeps_to_look(state)
+        surely = max(1.0, costs.sweeps_within(self._engine, state, left))
+        count = int(min(self._block_size, to_look, surely))
         started = time.monotonic()
         state = produce(self._engine, state, num_sweeps=count)
         elapsed = max(time.monotonic() - started, 1e-6)
@@ -188,30 +211,26 @@ class _Loop:
         fitting = int(self._block_size * BLOCK_SECONDS / elapsed)
         self._block_size = max(1, min(fitting, 2 * self._block_size, capacity))
         self._shown.production(state)
-        return state if count < to_check else self._finish_if_enough(state)
+        return self._finish_if_enough(state, is_look=count == to_look)
 
-    def _sweeps_to_check(self, state: RunState) -> int:
-        """Sweeps until the next look at the budget: a count, not a matter of time."""
+    def _sweeps_to_look(self, state: RunState) -> int:
+        """Sweeps until the next look at the draws: a count, not a matter of time."""
         engine = self._engine
         wanted = -(-self._budget.num_draws // engine.draws_per_sweep(state))
-        if state.unit < wanted:
-            to_check = wanted - state.unit
-        else:
-            stride = max(1, wanted // 10)
-            to_check = stride - (state.unit - wanted) % stride
         if self._budget.max_seconds is not None:
-            to_check = 1
-        if self._budget.max_evaluations is not None:
-            left = self._budget.max_evaluations - state.num_spent
-            to_check = max(1, min(to_check, left // engine.sweep_cost(state)))
-        return to_check
+            return 1
+        if state.unit < wanted:
+            return wanted - state.unit
+        stride = max(1, wanted // 10)
+        return stride - (state.unit - wanted) % stride
 
-    def _finish_if_enough(self, state: RunState) -> RunState:
-        if not is_enough(state, self._budget):
+    def _finish_if_enough(self, state: RunState, *, is_look: bool = True) -> RunState:
+        if not (is_look and is_enough(state, self._budget)):
             num_done = self._counted(state).num_spent
-            cost = self._engine.sweep_cost(state)
+            cost = costs.likely_sweep(self._engine, state)
             reason = self._budget.exhausted(num_done, next_cost=cost)
-            reason = reason or never_enough(state, self._budget)
+            if reason is None and is_look:
+                reason = never_enough(state, self._budget)
             if reason is None:
                 return state
             self.reasons.append(reason)

@@ -8,25 +8,26 @@ changes little, so a map that fits the one proposes well for the other; the chai
 the target together with a map of all of it.
 """
 
-__all__ = ["Annealer", "Particles", "num_particles"]
+__all__ = ["Annealer"]
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from scipy.special import logsumexp
 
 from flowmc.core.errors import InitialPositionError
 from flowmc.core.seeds import fold_in, generator
+from flowmc.sampling.budget import Room
+from flowmc.sampling.costs import tempered_cost
 from flowmc.sampling.descent import descend
 from flowmc.sampling.engine import Engine
 from flowmc.sampling.ladder import Ladder
+from flowmc.sampling.particles import Particles, correlation
 from flowmc.sampling.tempered import Moves, run_tempered
 from flowmc.sampling.tempering import temper, untemper
 from flowmc.sampling.warmup import adapt_step_size
 
 FIRST_DRAWS_PER_PARTICLE = 4
-LEAST_PARTICLES = 64  # few particles find few modes
-PARTICLES_PER_DIMENSION = 8  # fewer do not span the space that a map is fitted to
 ROWS_PER_SWEEP = 6  # states of each particle that enter the ladder
 POOR_JUMPS = 0.4  # acceptance below which the network is tried
 MIXED = 0.5  # correlation with the particles' first places that is low enough
@@ -35,18 +36,7 @@ MOST_SWEEPS = 3  # at one temperature
 DEAD_JUMPS = 0.02  # acceptance below which nothing carries particles far
 MOST_DEAD = 6  # temperatures with dead jumps in succession
 MOST_AHEAD = 20  # temperatures still to come, at which they are left for descents
-
-
-class Particles(NamedTuple):
-    """The cloud at one temperature."""
-
-    x: np.ndarray  # [n, D]
-    log_prob: np.ndarray  # [n], target
-    inverse_temperature: float
-    step_size: float
-    log_evidence: float  # of the target at this temperature
-    acceptance: dict  # by kernel, NaN before the first move
-    num_dead: int = 0  # temperatures in succession at which jumps were dead
+ANY_ROOM = Room()
 
 
 class Annealer:
@@ -71,19 +61,24 @@ class Annealer:
         self.ladder = Ladder(engine.space.event_size)
         self.num_first = self.num_maxima = 0
 
-    def start(self) -> Particles:
-        """Draw the first cloud.
+    def start(self, *, room: Room = ANY_ROOM) -> Particles:
+        """Draw the first cloud, of at least as many as there are chains.
+
+        Args:
+            room: Evaluations that are left.
 
         Raises:
             InitialPositionError: No draw of the reference has positive density.
         """
         wanted = FIRST_DRAWS_PER_PARTICLE * self._num_particles
+        wanted = int(min(wanted, max(self._engine.num_chains, room.least)))
         random = generator(fold_in(self._seed, "start"))
         x = self._space.sample_reference(wanted, random=random)
         log_prob = self._space.log_prob(x)
         for _ in range(MOST_BATCHES):
             # A narrow support must not be stood for by a handful of points.
-            if np.isfinite(log_prob).sum() >= self._num_particles:
+            is_enough = np.isfinite(log_prob).sum() >= self._num_particles
+            if is_enough or not room.takes(wanted, spent=len(x)):
                 break
             more = self._space.sample_reference(wanted, random=random)
             x = np.concatenate([x, more])
@@ -106,21 +101,35 @@ class Annealer:
         first = self._engine.first_annealing_step
         return Particles(x, log_prob, 0.0, first, 0.0, rates)
 
-    def advance(self, particles: Particles, *, level: int) -> Particles:
-        """Raise the temperature once: reweight, learn, resample, move."""
+    def advance(
+        self, particles: Particles, *, level: int, room: Room = ANY_ROOM
+    ) -> Particles | None:
+        """Raise the temperature once: reweight, learn, resample, move.
+
+        Args:
+            particles: At the last temperature.
+            level: Number of this one.
+            room: Evaluations that are left: they bound particles and sweeps.
+
+        Returns:
+            The cloud, or None if there is no room for a sweep of the least one.
+        """
+        before = self._spent()
         if self._is_hopeless(particles):
-            found = self._descend(particles)
+            found = self._descend(particles, room)
             if found is not None:
                 return found
             particles = particles._replace(num_dead=0)  # not again for a while
+        each = tempered_cost(self._engine, step_size=particles.step_size)
+        count = self._affordable(each, room, self._spent() - before)
+        if count == 0:
+            return None
         fraction = self._engine.schedule.anneal.ess_fraction
         b = self.ladder.next_temperature(fraction=fraction)
         log_evidence = float(logsumexp(self.ladder.log_weight(b)))
         self._learn(b, level=level, acceptance=particles.acceptance["jump"])
         random = generator(fold_in(self._seed, "resample", level))
-        x, log_prob, reference = self.ladder.resample(
-            b, self._num_particles, random=random
-        )
+        x, log_prob, reference = self.ladder.resample(b, count, random=random)
         begun, step_size = x, particles.step_size
         tempered = temper(log_prob, reference, b)
         for round_ in range(MOST_SWEEPS):
@@ -135,7 +144,8 @@ class Annealer:
             self._record(moves, b=b, log_evidence=log_evidence, is_new=round_ == 0)
             x, tempered = moves.position[-1], moves.tempered[-1]
             step_size = self._adapted(step_size, moves, level + round_)
-            if _correlation(begun, x) < MIXED:
+            is_last = not room.takes(each * count, spent=self._spent() - before)
+            if is_last or correlation(begun, x) < MIXED:
                 break
         log_prob = untemper(tempered, self._space.log_reference(x), b)
         rates = {"local": moves.local_acceptance, "jump": moves.jump_acceptance}
@@ -143,17 +153,30 @@ class Annealer:
         num_dead = particles.num_dead + 1 if is_dead else 0
         return Particles(x, log_prob, b, step_size, log_evidence, rates, num_dead)
 
+    def _affordable(self, each: int, room: Room, spent: int) -> int:
+        """Return how many particles a sweep can be paid for, 0 if too few."""
+        batch = min(self._engine.num_chains, self._num_particles)
+        room = room._replace(most=room.most - spent)
+        return batch * room.whole(self._num_particles // batch, cost=batch * each)
+
+    def _spent(self) -> int:
+        target = self._space.target
+        return target.num_evaluations + target.num_gradients
+
     def _is_hopeless(self, particles: Particles) -> bool:
         """Whether the way is long, and nothing but the local steps goes along it."""
         if not self._space.target.has_gradient or particles.num_dead < MOST_DEAD:
             return False
         return self.ladder.levels_ahead() > MOST_AHEAD
 
-    def _descend(self, particles: Particles) -> Particles | None:
+    def _descend(self, particles: Particles, room: Room) -> Particles | None:
         """Leave the temperatures: come down from many places at once."""
-        most = self._engine.schedule.anneal.max_descent
         found = descend(
-            self._space, self._num_particles, seed=self._seed, max_gradients=most
+            self._space,
+            self._num_particles,
+            seed=self._seed,
+            max_gradients=self._engine.schedule.anneal.max_descent,
+            most=room.least,
         )
         if found is None:
             return None
@@ -213,27 +236,3 @@ class Annealer:
         if self._space.target.has_prior:
             return "prior"
         return "box of the bounds" if self._space.is_bounded else "default reference"
-
-
-def num_particles(engine: Engine, *, per_chain: int, is_small: bool = False) -> int:
-    """Return the size of a cloud, a multiple of the chains.
-
-    Args:
-        engine: Of the run.
-        per_chain: Particles for each chain, at least.
-        is_small: Whether the cloud is only to look around.
-    """
-    chains, size = engine.num_chains, engine.space.event_size
-    most = engine.schedule.anneal.max_particles
-    spanning = 0 if is_small else min(PARTICLES_PER_DIMENSION * size, most)
-    wanted = max(per_chain * chains, spanning, LEAST_PARTICLES)
-    return chains * -(-wanted // chains)
-
-
-def _correlation(before: np.ndarray, after: np.ndarray) -> float:
-    """Return the largest correlation of a coordinate with its former value."""
-    a = before - before.mean(axis=0)
-    b = after - after.mean(axis=0)
-    norm = np.sqrt(np.sum(a**2, axis=0) * np.sum(b**2, axis=0))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return float(np.nanmax(np.sum(a * b, axis=0) / norm))

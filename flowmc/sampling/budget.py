@@ -1,10 +1,37 @@
 """When a run has done enough: draws, effective draws, evaluations, time, a request."""
 
-__all__ = ["Budget"]
+__all__ = ["Budget", "Room"]
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+class Room(NamedTuple):
+    """Evaluations, gradients among them, that a unit of work may take; a count.
+
+    Attributes:
+        share: Left of its share of a budget, which one sweep may overrun.
+        most: Left of all of it, without what production needs at least.
+    """
+
+    share: float = math.inf
+    most: float = math.inf
+
+    @property
+    def least(self) -> float:
+        """What is left of both."""
+        return min(self)
+
+    def takes(self, cost: float, *, spent: float = 0.0) -> bool:
+        """Whether more work fits, if the unit has spent so much."""
+        return spent + cost <= self.least
+
+    def whole(self, wanted: int, *, cost: int) -> int:
+        """Return how many of `wanted` pieces of work fit into all that is left."""
+        return max(0, int(min(wanted * cost, self.most) // cost))
 
 
 @dataclass
@@ -30,10 +57,18 @@ class Budget:
         """Whether the caller asked to stop."""
         return self.should_stop is not None and bool(self.should_stop())
 
-    def room(self, num_evaluations: int, *, share: float) -> float:
-        """Return how many evaluations are left of a share of them."""
+    def room(self, num_evaluations: int, *, share: float, reserve: int = 0) -> Room:
+        """Return what is left for a unit of work.
+
+        Args:
+            num_evaluations: Spent so far.
+            share: Of the evaluations, for work of its kind and all before.
+            reserve: Evaluations that are not to be touched.
+        """
         limit = self.max_evaluations
-        return float("inf") if limit is None else share * limit - num_evaluations
+        if limit is None:
+            return Room()
+        return Room(share * limit - num_evaluations, limit - reserve - num_evaluations)
 
     def is_spent(self, num_evaluations: int, *, share: float) -> bool:
         """Whether a share of the evaluations or of the time is used up."""

@@ -11,14 +11,16 @@ SciPy's; Tierney and Kadane (1986), doi:10.1080/01621459.1986.10478240.
 
 __all__ = ["Descent", "descend"]
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import gammaln, logsumexp
 
-from flowmc.core.errors import LogProbError
+from flowmc.core.errors import FlowmcError
 from flowmc.core.seeds import fold_in, generator
+from flowmc.sampling.metered import Metered
 from flowmc.sampling.space import Space
 from flowmc.sampling.temper import effective_sample_size, systematic_resample
 
@@ -56,7 +58,12 @@ class _Maximum(NamedTuple):
 
 
 def descend(
-    space: Space, n: int, *, seed: Any, max_gradients: int = 300_000
+    space: Space,
+    n: int,
+    *,
+    seed: Any,
+    max_gradients: int = 300_000,
+    most: float = math.inf,
 ) -> Descent | None:
     """Find maxima from draws of the reference; return rows around them.
 
@@ -65,28 +72,28 @@ def descend(
         n: Rows wanted at least; an affine map needs `ROWS_PER_DIMENSION` as well.
         seed: Of starts and rows.
         max_gradients: After which no further descent begins.
+        most: Evaluations and gradients that all of it may take: half of them go to the
+            descents, what these leave goes to the rows.
 
     Returns:
-        The rows, or None if no descent ended at a finite density, or if laws around the
-        maxima are no likeness of the target.
+        The rows, or None if no descent ended at a finite density, if laws around the
+        maxima are no likeness of the target, or if `most` is too little.
     """
     random = generator(fold_in(seed, "descent"))
-    before = space.target.num_gradients
-    maxima: list[_Maximum] = []
-    for start in _starts(space, random):
-        if maxima and space.target.num_gradients - before > max_gradients:
-            break
-        found = _maximum(space, start)
-        if found is not None and not _is_known(found, maxima):
-            maxima.append(found)
+    if 0.5 * most < 2 * n:  # not even the rows
+        return None
+    meter = Metered(space, 0.5 * most)
+    maxima = _maxima(meter, random, max_gradients)
     if not maxima:
         return None
+    meter.left += 0.5 * most
     mass = np.array([maximum.log_prob + maximum.log_det for maximum in maxima])
     kept = np.flatnonzero(mass > mass.max() - NEGLIGIBLE_NATS)
     laws, shares = [maxima[k] for k in kept], mass[kept] - logsumexp(mass[kept])
     n = max(n, min(ROWS_PER_DIMENSION * space.event_size, MOST_ROWS))
+    n = int(min(n, meter.left // 2))
     x = _draw(laws, np.exp(shares), 2 * n, random)
-    values = space.log_prob(x)
+    values = meter.log_prob(x)
     log_weight = values - _log_density(laws, shares, x)
     log_weight[~np.isfinite(values)] = -np.inf
     if effective_sample_size(log_weight) < LEAST_SHARE * len(x):
@@ -97,10 +104,25 @@ def descend(
     return Descent(x[chosen], values[chosen], len(maxima), log_evidence)
 
 
-def _starts(space: Space, random: np.random.Generator) -> np.ndarray:
+def _maxima(space: Metered, random: Any, max_gradients: int) -> list[_Maximum]:
+    """Return the maxima that descents from draws of the reference end at."""
+    before = space.target.num_gradients
+    maxima: list[_Maximum] = []
+    for start in _starts(space, random):
+        if maxima and space.target.num_gradients - before > max_gradients:
+            break
+        found = _maximum(space, start)
+        if found is not None and not _is_known(found, maxima):
+            maxima.append(found)
+    return maxima
+
+
+def _starts(space: Metered, random: np.random.Generator) -> np.ndarray:
     """Draw starts that have a density, as far as there are any."""
     found = np.empty((0, space.event_size))
     for _ in range(MOST_BATCHES):
+        if space.left < NUM_STARTS:
+            break
         x = space.sample_reference(NUM_STARTS, random=random)
         found = np.concatenate([found, x[np.isfinite(space.log_prob(x))]])
         if len(found) >= NUM_STARTS:
@@ -108,16 +130,16 @@ def _starts(space: Space, random: np.random.Generator) -> np.ndarray:
     return found[:NUM_STARTS]
 
 
-def _maximum(space: Space, start: np.ndarray) -> _Maximum | None:
+def _maximum(space: Metered, start: np.ndarray) -> _Maximum | None:
     """Return where a descent ends, or None where it fails: others may not."""
     try:
         x, log_prob = _climb(space, start)
         return _with_law(space, x, log_prob) if np.isfinite(log_prob) else None
-    except (LogProbError, np.linalg.LinAlgError, ValueError, OverflowError):
+    except (FlowmcError, np.linalg.LinAlgError, ValueError, OverflowError):
         return None
 
 
-def _climb(space: Space, start: np.ndarray) -> tuple[np.ndarray, float]:
+def _climb(space: Metered, start: np.ndarray) -> tuple[np.ndarray, float]:
     """Go from `start` to the nearest maximum of the density of `x`."""
 
     def loss(x: Any) -> Any:
@@ -153,7 +175,7 @@ def _is_known(found: _Maximum, maxima: list[_Maximum]) -> bool:
     )
 
 
-def _with_law(space: Space, x: np.ndarray, log_prob: float) -> _Maximum:
+def _with_law(space: Metered, x: np.ndarray, log_prob: float) -> _Maximum:
     """Add the law that the curvature makes."""
     steps = np.full(len(x), DIFFERENCE)
     for _ in range(2):  # once more with steps that are small beside the law
@@ -165,7 +187,7 @@ def _with_law(space: Space, x: np.ndarray, log_prob: float) -> _Maximum:
     return _Maximum(x, log_prob, scale, -0.5 * float(np.sum(np.log(eigenvalues))))
 
 
-def _curvature(space: Space, x: np.ndarray, steps: np.ndarray) -> np.ndarray:
+def _curvature(space: Metered, x: np.ndarray, steps: np.ndarray) -> np.ndarray:
     """Return minus the second derivatives `[D, D]`: differences of gradients."""
     size = len(x)
     shift = np.diag(steps)

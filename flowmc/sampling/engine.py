@@ -170,7 +170,8 @@ class Engine:
         """
         local = min(self._most_local(state), CAUTION * self.local_cost(state))
         steps = math.ceil(local * self.num_local(state))
-        return self.num_chains * (steps + self.schedule.num_jumps + 1)
+        begun = getattr(self.block()[0].local, "gradients_at_start", 0)
+        return self.num_chains * (steps + self.schedule.num_jumps + begun)
 
     def local_cost(self, state: RunState) -> float:
         """Evaluations of one local step of one chain, on average.

@@ -8,8 +8,9 @@ __all__ = ["OtherGroups"]
 
 from dataclasses import replace
 
-from flowmc.sampling.budget import Budget
+from flowmc.sampling.budget import Budget, Room
 from flowmc.sampling.conclusion import half_way, is_unconfirmed, scout_window
+from flowmc.sampling.costs import least_sweep
 from flowmc.sampling.engine import Engine
 from flowmc.sampling.scout import ScoutPhase
 from flowmc.sampling.state import RunState
@@ -69,4 +70,13 @@ class OtherGroups:
         likely = state.last_cost if state.unit else 0
         is_last = limit is not None and own + likely > share * limit
         is_last |= self._budget.is_spent(spent + likely, share=LAST_SHARE)
-        return group.advance(state, is_last=is_last)
+        return group.advance(state, is_last=is_last, room=self._room(state, own, share))
+
+    def _room(self, state: RunState, own: int, share: float) -> Room:
+        """Return what is left for a group that has spent `own` of its share."""
+        reserve = least_sweep(self._engine, state)
+        spent, limit = state.num_spent, self._budget.max_evaluations
+        room = self._budget.room(spent, share=LAST_SHARE, reserve=reserve)
+        if limit is None:
+            return room
+        return room._replace(share=min(room.share, share * limit - own))

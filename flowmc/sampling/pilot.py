@@ -1,13 +1,14 @@
 """What a window of warm-up tells: efficiencies, and the shares that follow from them.
 
-Counts only, never clocks: the same seed measures the same and decides the same.  A
+Counts only, never clocks: the same seed measures the same and decides the same.  (The
+option to go by seconds is in `timed_shares`.)  A
 local step is worth 1/tau independent draws, tau from the correlation of successive
 draws in the worst coordinate; a jump accepted at rate a is worth a / (2 - a), as if it
 were refused everywhere alike.  Each kernel gets evaluations in proportion to its worth
 per evaluation, within limits: neither is ever left out.
 """
 
-__all__ = ["Pilot", "measure"]
+__all__ = ["Pilot", "local_steps", "measure"]
 
 import math
 from dataclasses import asdict, dataclass, field
@@ -80,12 +81,13 @@ def measure(
     local_worth = 1.0 / _correlation_time(chunk, is_local)
     acceptance = float(chunk.is_accepted[chunk.kernel == JUMP].mean())
     jump_worth = acceptance / (2.0 - acceptance)
-    rate = local_worth / local_cost
-    share = np.clip(
-        rate / max(rate + jump_worth, 1e-12), LEAST_SHARE, 1.0 - LEAST_SHARE
+    num_local = local_steps(
+        local_worth,
+        jump_worth,
+        cost=local_cost,
+        num_jumps=num_jumps,
+        most_local=most_local,
     )
-    wanted = share * num_jumps / ((1.0 - share) * local_cost)
-    num_local = int(np.clip(round(wanted), 1, most_local))
     cost = num_local * local_cost + num_jumps
     worth = num_local * local_worth + num_jumps * jump_worth
     log_weight = chunk.proposal_log_weight
@@ -106,6 +108,31 @@ def measure(
         evaluations_per_ess=float(cost / max(worth, 1e-12)),
         reasons={"num_local": f"{num_local}: {figures}"},
     )
+
+
+def local_steps(
+    local_worth: float,
+    jump_worth: float,
+    *,
+    cost: float,
+    num_jumps: int,
+    most_local: int,
+) -> int:
+    """Return the local steps of a sweep: each kernel gets by its worth per cost.
+
+    Args:
+        local_worth: Independent draws of one local step.
+        jump_worth: Those of one jump.
+        cost: Of a local step, as a multiple of a jump's.
+        num_jumps: Jumps of a sweep.
+        most_local: Most local steps of a sweep.
+    """
+    rate = local_worth / cost
+    share = np.clip(
+        rate / max(rate + jump_worth, 1e-12), LEAST_SHARE, 1.0 - LEAST_SHARE
+    )
+    wanted = share * num_jumps / ((1.0 - share) * cost)
+    return int(np.clip(round(wanted), 1, most_local))
 
 
 def _correlation_time(chunk: DrawChunk, is_local: np.ndarray) -> float:

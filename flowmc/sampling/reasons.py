@@ -2,10 +2,10 @@
 
 __all__ = ["log_q_and_why", "settings_and_why"]
 
-from flowmc.sampling.annealing import PARTICLES_PER_DIMENSION, num_particles
 from flowmc.sampling.engine import Engine
 from flowmc.sampling.latent import is_latent
 from flowmc.sampling.local_kernels import IN_AFFINE, WITH_GRADIENT
+from flowmc.sampling.particles import PARTICLES_PER_DIMENSION, num_particles
 from flowmc.sampling.state import RunState
 
 

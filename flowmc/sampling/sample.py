@@ -107,7 +107,7 @@ def sample(
         "num_draws": num_draws,
         "num_chains": num_chains,
         "kernel": kernel,
-        "reproducible": max_seconds is None,
+        "reproducible": max_seconds is None and settings.shares_by == "counts",
         **_described(model, seed, settings),
     }
     bar = make_progress(progress)

@@ -18,11 +18,13 @@ import numpy as np
 from flowmc.core.errors import InitialPositionError
 from flowmc.core.records import WindowRecord
 from flowmc.core.seeds import fold_in, generator
-from flowmc.sampling.annealing import Annealer, Particles, num_particles
+from flowmc.sampling.annealing import ANY_ROOM, Annealer
+from flowmc.sampling.budget import Room
 from flowmc.sampling.conclusion import GIVEN
 from flowmc.sampling.engine import NEWER_COUNT, Engine
 from flowmc.sampling.groups import UNSEEN_LIMIT, unseen_share
 from flowmc.sampling.maps import part_of
+from flowmc.sampling.particles import Particles, num_particles
 from flowmc.sampling.state import RunState, spend
 
 LOWEST = 1e-3  # quantile of the group's log-densities that a draw is to reach
@@ -49,12 +51,15 @@ class ScoutPhase:
             engine, num_particles=self.num_particles, seed=self._seed
         )
 
-    def advance(self, state: RunState, *, is_last: bool = False) -> RunState:
+    def advance(
+        self, state: RunState, *, is_last: bool = False, room: Room = ANY_ROOM
+    ) -> RunState:
         """Do one unit of work; the last one returns to the warm-up.
 
         Args:
             state: The run so far.
             is_last: End with this unit, wherever the second group is.
+            room: Evaluations that are left for it; it ends where they do.
         """
         engine = self._engine
         started, before = time.perf_counter(), engine.seconds
@@ -62,17 +67,21 @@ class ScoutPhase:
         engine.learner.from_arrays(part_of(stored, "learner") or engine.blank)
         if not stored:
             try:
-                particles = self._annealer.start()
+                particles, is_moved = self._annealer.start(room=room), True
             except InitialPositionError as error:
                 engine.learner.from_arrays(state.learned)
                 return _given_up(state, error)
         else:
             self._annealer.ladder.from_arrays(part_of(stored, "ladder"))
-            particles = self._annealer.advance(_particles(stored), level=state.unit)
+            last = _particles(stored)
+            found = self._annealer.advance(last, level=state.unit, room=room)
+            particles, is_moved = found or last, found is not None
         state = replace(
-            state, unit=state.unit + 1, scout=self._stored(particles, engine.learner)
+            state,
+            unit=state.unit + is_moved,
+            scout=self._stored(particles, engine.learner),
         )
-        is_last |= state.unit > engine.schedule.anneal.max_levels
+        is_last |= state.unit > engine.schedule.anneal.max_levels or not is_moved
         if particles.inverse_temperature >= 1.0 or is_last:
             state = self._compare(state, particles)
         else:
@@ -113,7 +122,7 @@ class ScoutPhase:
             name="second group",
             model=name,
             num_steps=state.unit - 1,
-            acceptance=particles.acceptance,
+            acceptance=particles.known_acceptance,
             settings={k: v for k, v in modes.items() if isinstance(v, float)},
             notes=(_told(modes, reached=b >= 1.0),),
         )

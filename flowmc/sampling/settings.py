@@ -1,16 +1,18 @@
 """Settings of the adaptive sampler, in small frozen records with defaults from `D`.
 
-Everything counts draws, steps and evaluations; nothing here is a time.
+Everything counts draws, steps and evaluations; nothing here is a time.  Only
+`shares_by` lets a clock decide something.
 """
 
 __all__ = ["AnnealSettings", "Schedule", "TrainSettings", "default_schedule"]
 
 from dataclasses import dataclass, field, replace
 
-from flowmc.core.checks import check_positive_integer
+from flowmc.core.checks import check_choice, check_positive_integer
 
 TEMPERATURES = 20  # that an annealing usually takes
 ANNEAL_SHARE = 1.0 / 3.0  # of a budget of evaluations
+SHARES_BY = ("counts", "seconds")
 DESCENT_PART = 8  # of a budget, for the descents of each group
 
 
@@ -74,6 +76,9 @@ class Schedule:
         record_per_sweep: States of each sweep that enter the reservoir.
         second_group: Whether a second group looks for what the chains have missed.
         enough_acceptance: Acceptance of jumps at which warm-up may end early.
+        shares_by: What a local step costs beside a jump in production: "counts" of
+            evaluations, or "seconds", measured once when warm-up ends; draws then
+            depend on the machine.
         anneal: Settings of the start.
         train: Settings of the fits.
     """
@@ -88,12 +93,14 @@ class Schedule:
     record_per_sweep: int = 8
     second_group: bool = True
     enough_acceptance: float = 0.6
+    shares_by: str = "counts"
     anneal: AnnealSettings = field(default_factory=AnnealSettings)
     train: TrainSettings = field(default_factory=TrainSettings)
 
     def __post_init__(self) -> None:
         for name in ("num_importance", "num_local", "num_jumps", "adapt_every"):
             check_positive_integer(getattr(self, name), name=f"schedule.{name}")
+        check_choice(self.shares_by, name="schedule.shares_by", choices=SHARES_BY)
         for count in self.windows or (None,):
             check_positive_integer(count, name="every number of `schedule.windows`")
 

@@ -10,12 +10,14 @@ import numpy as np
 
 from flowmc.core.records import WindowRecord
 from flowmc.core.seeds import fold_in, generator
-from flowmc.sampling.annealing import Annealer, Particles, num_particles
+from flowmc.sampling.annealing import ANY_ROOM, Annealer
+from flowmc.sampling.budget import Room
 from flowmc.sampling.conclusion import GIVEN
 from flowmc.sampling.engine import Engine
 from flowmc.sampling.initial import positions_from
 from flowmc.sampling.local_kernels import first_step_size
 from flowmc.sampling.maps import part_of
+from flowmc.sampling.particles import Particles, num_particles
 from flowmc.sampling.state import RunState, spend
 
 
@@ -37,26 +39,31 @@ class StartPhase:
             seed=fold_in(engine.seed, "anneal"),
         )
 
-    def advance(self, state: RunState, *, is_last: bool = False) -> RunState:
+    def advance(
+        self, state: RunState, *, is_last: bool = False, room: Room = ANY_ROOM
+    ) -> RunState:
         """Do one unit of work; the last one begins the warm-up.
 
         Args:
             state: The run so far.
             is_last: End the annealing with this unit, wherever it is.
+            room: Evaluations that are left for it; it ends where they do.
         """
         engine = self._engine
         started, before = time.perf_counter(), engine.seconds
         if self._initial is not None:
             state = self._start_from_positions(state)
             return spend(state, started, engine.seconds - before)
-        if state.unit == 0:
-            particles = self._annealer.start()
+        level = state.unit
+        if level == 0:
+            particles, is_moved = self._annealer.start(room=room), True
         else:
-            particles = self._stored(state)
-            particles = self._annealer.advance(particles, level=state.unit)
+            last = self._stored(state)
+            found = self._annealer.advance(last, level=level, room=room)
+            particles, is_moved = found or last, found is not None
         state = replace(
             state,
-            unit=state.unit + 1,
+            unit=level + is_moved,
             position=particles.x,
             log_prob=particles.log_prob,
             scalars={
@@ -72,7 +79,7 @@ class StartPhase:
             learned=self._learned(),
         )
         state = spend(state, started, engine.seconds - before)
-        is_last |= state.unit > self._engine.schedule.anneal.max_levels
+        is_last |= state.unit > engine.schedule.anneal.max_levels or not is_moved
         if particles.inverse_temperature < 1.0 and not is_last:
             return state
         return self._start_from_particles(state, particles)
@@ -101,7 +108,7 @@ class StartPhase:
             name="anneal",
             model=engine.learner.model.name,
             num_steps=num_levels,
-            acceptance=particles.acceptance,
+            acceptance=particles.known_acceptance,
             settings={
                 "levels": num_levels,
                 "particles": len(x),

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from flowmc.core.seeds import fold_in
+from flowmc.sampling.costs import tempered_local_steps
 from flowmc.sampling.engine import Engine
 from flowmc.sampling.faults import enter_tally
 from flowmc.sampling.local_kernels import tuned_part
@@ -45,8 +46,7 @@ def run_tempered(
     """
     sweep, runner = engine.block(engine.annealing_name)
     local = tuned_part(sweep.local)
-    is_dear = hasattr(local, "trajectory_length")  # each step costs several gradients
-    num_local = max(1, engine.schedule.num_local // (4 if is_dear else 1))
+    num_local = tempered_local_steps(engine)
     if hasattr(local, "step_size"):
         local.step_size.assign(step_size)
     records = []

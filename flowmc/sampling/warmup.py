@@ -100,7 +100,8 @@ def warm_up(
         engine: The run's machinery.
         state: The run so far.
         is_last: End the window, and the warm-up, with these sweeps.
-        most: Sweeps that the budget leaves room for.
+        most: Sweeps that the budget leaves room for; 0 ends the window with those
+            that it has.
 
     Returns:
         The next state; after the last window it is frozen.
@@ -108,6 +109,8 @@ def warm_up(
     windows = engine.schedule.windows
     planned = windows[min(state.window, len(windows) - 1)]
     count = int(min(engine.schedule.adapt_every, planned - state.unit, most))
+    if count == 0:
+        return _finish_window(engine, state, is_last=True)
     seed = fold_in(engine.seed, "warmup", state.window)
     block, state = engine.run_block(state, count=count, seed=seed)
     if block.error is not None:

@@ -76,6 +76,45 @@ def test_what_the_second_group_could_not_confirm_is_told_and_no_reason():
     assert title not in dict(mode_rows({**report, "unseen_by_scout": 0.01}))
 
 
+ALONE = {
+    **FULL,
+    "replaced": True,
+    "scout_temperatures": 9,
+    "scout_inverse_temperature": 1.0,
+    "scout_maxima": 0,
+}
+
+
+def test_a_missing_further_look_is_told_and_no_reason():
+    title = "no further look"
+    text = dict(mode_rows(ALONE))[title]
+    assert "none was sent" in text
+    assert "through all 9 temperatures" in text
+    assert "another seed" in text
+    assert list(mode_reasons(ALONE)) == []
+    assert title not in dict(mode_rows({**ALONE, "confirmed": True}))
+    assert title not in dict(mode_rows({**ALONE, "replaced": False}))
+    told = findings(compute_diagnostics(draws(), mode_report=ALONE))
+    assert any(
+        sentence.startswith("No further look: Where chains") for sentence in told
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"scout_maxima": 3}, {"scout_inverse_temperature": 0.5}, {"adopted": False}],
+)
+def test_it_is_a_reason_where_the_group_has_not_seen_all(change):
+    report = {**ALONE, **change}
+    (reason,) = mode_reasons(report)
+    assert reason.startswith("A group that chains went on from must have been annealed")
+    assert "no other was sent. Leave `initial` out" in reason
+    assert "no further look" not in dict(mode_rows(report))
+    assert not judge(compute_diagnostics(draws(), mode_report=report)).ok
+    assert list(mode_reasons({**report, "confirmed": True})) == []
+    assert list(mode_reasons({**report, "replaced": False})) == []
+
+
 def test_a_group_that_stopped_early_is_not_compared():
     shares = {"unseen_by_main": 0.9, "unseen_by_scout": 0.9, "unseen_at_the_end": 0.9}
     report = {**FULL, **shares, "adopted": False, "scout_inverse_temperature": 0.3}

@@ -11,6 +11,7 @@ from flowmc.core.seeds import root_seed
 from flowmc.sampling import descent
 from flowmc.sampling.descent import descend
 from flowmc.sampling.ladder import Ladder
+from flowmc.sampling.metered import Metered
 from flowmc.sampling.space import Space
 
 SEED = root_seed(5)
@@ -95,7 +96,7 @@ def test_starts_without_a_density_are_drawn_anew():
         bounds=[(-1.0, 1.0)] * 2,
         backend="tensorflow",
     )
-    starts = descent._starts(Space(narrow), np.random.default_rng(3))
+    starts = descent._starts(Metered(Space(narrow), np.inf), np.random.default_rng(3))
     assert len(starts) == descent.NUM_STARTS
 
 

@@ -41,7 +41,7 @@ def test_the_average_is_counted_and_the_limit_has_room(kernel, most, at_start):
     state = begin(engine)
     assert engine.local_cost(state) == most  # nothing is known yet
     bound = engine.sweep_cost(state)
-    assert bound == NUM_CHAINS * (2 * most + 3 + 1)
+    assert bound == NUM_CHAINS * (2 * most + 3 + at_start)
     before = spent(engine)
     _, state = engine.run_block(state, count=2, seed=SEED)
     _, state = engine.run_block(replace(state, unit=2), count=1, seed=SEED)
@@ -49,7 +49,8 @@ def test_the_average_is_counted_and_the_limit_has_room(kernel, most, at_start):
     assert engine.local_cost(state) == of_local / (3 * NUM_CHAINS * 2)
     assert 1.0 < engine.local_cost(state) < most
     # All chains' longest trees at once are never met; three times the average are not.
-    likely = NUM_CHAINS * (math.ceil(2 * 3.0 * engine.local_cost(state)) + 3 + 1)
+    of_steps = math.ceil(2 * 3.0 * engine.local_cost(state))
+    likely = NUM_CHAINS * (of_steps + 3 + at_start)
     assert engine.sweep_cost(state) == min(bound, likely)
     # The next window begins anew; production, whose blocks follow the clock, adds none.
     _, state = engine.run_block(replace(state, unit=0), count=1, seed=SEED)

@@ -62,6 +62,13 @@ def test_every_unit_resumed_does_the_same(engineered):
             assert_same_state(one_unit(engine, state), after)
 
 
+def test_without_a_budget_steps_are_adapted_as_often_as_the_schedule_says(engineered):
+    warm = [state for state in engineered.states if state.phase == "warmup"]
+    units = {state.unit for state in warm}
+    assert units <= {0, 6, 12, 18}
+    assert {6, 12} <= units
+
+
 def test_the_first_unit_is_the_same_again(engineered):
     engineered.put_back(RunState())
     again = one_unit(engineered.engine, RunState())
