@@ -59,7 +59,8 @@ class ClosedForms(Maps):
         draws = self.replay.draws
         self.affine.fit_whitening(draws)
         random = generator(fold_in(self._seed, "clusters"))
-        held = self.held(labels) if labels and len(draws) > LEAST_ROWS else []
+        is_split = bool(labels) and len(draws) > LEAST_ROWS
+        held = self.held(labels) if is_split else np.empty(0, int)
         self.clusters.fit(np.delete(draws, held, axis=0), random=random, **options)
         first, *others = self.proposals.values()
         first.fit_tails(spread(draws, MOST_TAIL_DRAWS))
