@@ -7,7 +7,7 @@ proposes better.  With a single heap of draws it is the affine map itself.  Room
 laws is fixed, so that compiled code need not be compiled anew for each fit.
 """
 
-__all__ = ["NormalClusters", "most_laws"]
+__all__ = ["MOST_LAWS", "NormalClusters", "most_laws"]
 
 import math
 from typing import Any
@@ -30,16 +30,17 @@ def most_laws(event_size: int) -> int:
 
 
 class NormalClusters(tf.Module):
-    """A mixture of at most `most_laws(D)` normal laws, as an exact density.
+    """A mixture of normal laws, as an exact density; one standard law until fitted.
 
     Args:
         event_size: Number of parameters, `D`.
+        most: Largest number of laws, if `most_laws(D)` is not smaller.
     """
 
-    def __init__(self, event_size: int) -> None:
+    def __init__(self, event_size: int, *, most: int = MOST_LAWS) -> None:
         super().__init__(name="clusters")
         self.event_size = check_event_size(event_size)
-        room, size = most_laws(event_size), event_size
+        room, size = min(most, most_laws(event_size)), event_size
         share = np.where(np.arange(room) == 0, 0.0, NO_SHARE)
         units = np.tile(np.eye(size), [room, 1, 1])
         self._log_share = tf.Variable(share, trainable=False, name="log_share")
@@ -48,6 +49,11 @@ class NormalClusters(tf.Module):
         )
         self._scale_tril = tf.Variable(units, trainable=False, name="scale_tril")
         self._inverse = tf.Variable(units, trainable=False, name="inverse")
+
+    @property
+    def room(self) -> int:
+        """How many laws there is room for."""
+        return int(self._log_share.shape[0])
 
     @property
     def num_laws(self) -> int:
@@ -72,17 +78,16 @@ class NormalClusters(tf.Module):
             random: A NumPy generator.
             **options: Of `fit_normal_mixture`.
         """
-        room = self._log_share.shape[0]
         self.set(
             fit_normal_mixture(
-                draws, most=room, random=random, former=self.mixture, **options
+                draws, most=self.room, random=random, former=self.mixture, **options
             )
         )
 
     def set(self, mixture: NormalMixture) -> None:
         """Take laws as given; compiled code sees them."""
         count, size = mixture.location.shape
-        room = self._log_share.shape[0]
+        room = self.room
         share = np.full(room, NO_SHARE)
         share[:count] = np.log(mixture.share)
         location = np.tile(mixture.location[0], [room, 1])

@@ -43,6 +43,7 @@ class ClosedForms(Maps):
             model=model,
             defensive_weight=schedule.defensive_weight,
             seed=seed,
+            max_clusters=schedule.max_clusters,
         )
         self._schedule = schedule
         self.replay = ReplayBuffer(

@@ -154,7 +154,7 @@ class Learner(ClosedForms):
     def try_family(self, family: str, *, window: int, progress: Any) -> str:
         """Train another family on the same draws; keep the better one."""
         former = dict(vars(self))  # the very objects: sweeps are compiled with them
-        name, loss = self.family, self._best_loss
+        name, loss, laws = self.family, self._best_loss, self.clusters.mixture
         self.install(family)
         self._trainer, self._is_trained = self._make_trainer(), False
         history, _ = self.refit(window=window, progress=progress)
@@ -162,6 +162,7 @@ class Learner(ClosedForms):
         if self._is_trained and gain > FAMILY_GAIN:  # and the gate let it pass
             return f"{family} replaces {name}: better by {gain:.2f} nats"
         vars(self).update(former, train_seconds=self.train_seconds)
+        self.clusters.set(laws)
         return f"{family} was tried and is no better than {name}"
 
     def restart(self) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from flowmc import models
 from flowmc.core.seeds import fold_in
-from flowmc.models.clusters import NormalClusters
+from flowmc.models.clusters import MOST_LAWS, NormalClusters
 from flowmc.models.mixture import MixtureDensity
 from flowmc.models.saving import from_saved, get_arrays, set_arrays, to_saved
 from flowmc.sampling.groups import mixture_weights
@@ -36,6 +36,7 @@ class Maps:
         model: Family name, or a model instance to be trained.
         defensive_weight: Share of the heavy tails of each proposal.
         seed: Of the networks' first weights.
+        max_clusters: Most normal laws; with one, the affine map stands alone.
 
     Attributes:
         affine: One affine map for all draws: coordinates for local steps.
@@ -45,12 +46,18 @@ class Maps:
     """
 
     def __init__(
-        self, event_size: int, *, model: Any, defensive_weight: float, seed: Any
+        self,
+        event_size: int,
+        *,
+        model: Any,
+        defensive_weight: float,
+        seed: Any,
+        max_clusters: int = MOST_LAWS,
     ) -> None:
         self._seed, self._defensive_weight = seed, defensive_weight
         self.event_size = event_size
         self.affine = models.make(AFFINE, event_size=event_size)
-        self.clusters = NormalClusters(event_size)
+        self.clusters = NormalClusters(event_size, most=max_clusters)
         self.proposals = {
             "affine": make_proposal(self.clusters, weight=defensive_weight)
         }
@@ -155,7 +162,9 @@ class Maps:
         A VAE's do not: it has no density; nor do those with circle coordinates, on
         which a normal law is none.
         """
-        return not is_latent(self.network) and not getattr(self.network, "periodic", ())
+        is_round = bool(getattr(self.network, "periodic", ()))
+        is_density = not is_latent(self.network)
+        return self.clusters.room > 1 and is_density and not is_round
 
     def _proposal_of(self, networks: list[Any]) -> Any:
         parts = [*networks, *([self.clusters] if self._has_clusters else [])]

@@ -65,8 +65,9 @@ def sample(
         target: What to sample.
         num_draws: Draws of each chain.
         num_chains: Chains, moved together.
-        model: "auto" (a `maf`, another family where jumps from it fare badly), a family
-            name, or a model of `flowmc.models`, copied.
+        model: "auto" (none where normal laws of the draws' clusters suffice, else a
+            `maf`, or another family where jumps from it fare badly), a family name, or
+            a model of `flowmc.models`, copied.
         kernel: The local kernel run in the model's base space: "random_walk", "t_pcn",
             "elliptical_slice", "stretch" (chains along lines through one another), or
             with gradients "mala", "hmc" or "nuts".  "auto" is

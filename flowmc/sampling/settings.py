@@ -71,6 +71,8 @@ class Schedule:
             up to twice as many.
         num_jumps: Independence steps of a sweep, drawn and evaluated in one call.
         defensive_weight: Share of the heavy-tailed parts of the proposal.
+        max_clusters: Most normal laws that stand for the affine map in proposals, one
+            a cluster of the draws; fewer in many dimensions.  1: the affine map alone.
         num_importance: Codes a point in the jumps of a VAE.
         adapt_every: Sweeps between two changes of a step size in warm-up.
         record_per_sweep: States of each sweep that enter the reservoir.
@@ -88,6 +90,7 @@ class Schedule:
     num_local: int = 4
     num_jumps: int = 12
     defensive_weight: float = 0.1
+    max_clusters: int = 32
     num_importance: int = 8
     adapt_every: int = 4
     record_per_sweep: int = 8
@@ -98,7 +101,13 @@ class Schedule:
     train: TrainSettings = field(default_factory=TrainSettings)
 
     def __post_init__(self) -> None:
-        for name in ("num_importance", "num_local", "num_jumps", "adapt_every"):
+        for name in (
+            "adapt_every",
+            "max_clusters",
+            "num_importance",
+            "num_jumps",
+            "num_local",
+        ):
             check_positive_integer(getattr(self, name), name=f"schedule.{name}")
         check_choice(self.shares_by, name="schedule.shares_by", choices=SHARES_BY)
         for count in self.windows or (None,):

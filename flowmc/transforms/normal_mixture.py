@@ -12,6 +12,7 @@ __all__ = ["NormalMixture", "fit_normal_mixture", "score_mixture"]
 from typing import NamedTuple
 
 import numpy as np
+import tensorflow as tf
 from scipy.linalg import solve_triangular
 from scipy.special import logsumexp
 
@@ -24,7 +25,8 @@ NUM_STEPS = 20
 SETTLED = 3e-3  # nats of progress in a step, below which it is over
 PATIENCE = 2  # doublings in succession that may gain nothing
 LEAST_ROWS = 4  # effective draws of a law, for each dimension
-MOST_ROWS = 8192  # that a fit looks at
+MOST_ROWS, ROWS_PER_DIMENSION = 2048, 96  # that a fit looks at, the larger number
+FINAL_PART = 4  # times as many for the last steps
 _TINY = 1e-12
 _HALF_LOG_TWO_PI = 0.5 * np.log(2.0 * np.pi)
 
@@ -48,7 +50,7 @@ def fit_normal_mixture(
     most: int,
     random: np.random.Generator,
     former: NormalMixture | None = None,
-    most_rows: int = MOST_ROWS,
+    most_rows: int | None = None,
 ) -> NormalMixture:
     """Fit at most `most` normal laws to draws `[n, D]`.
 
@@ -57,14 +59,15 @@ def fit_normal_mixture(
         most: Largest number of laws.
         random: Chooses the starts.
         former: A fit to similar draws, to go on from.
-        most_rows: Draws that are looked at.
+        most_rows: Draws that are looked at; default 2048, more in many dimensions.
 
     Returns:
         The mixture; with one law, mean and covariance of all distinct draws.
     """
     distinct = _distinct(x)
     whole = fit_affine(distinct)
-    rows = distinct[:: max(1, -(-len(distinct) // most_rows))]
+    most_rows = most_rows or max(MOST_ROWS, ROWS_PER_DIMENSION * x.shape[1])
+    rows = _thinned(distinct, most_rows)
     most = min(most, len(rows) // (2 * LEAST_ROWS * x.shape[1]))
     single = _single(x.shape[1])
     if most < 2:
@@ -86,7 +89,10 @@ def fit_normal_mixture(
         found, new_score = _better(best, score, _maximize(seen, start), held)
         num_failed = 0 if found is not best else num_failed + 1
         best, score, count = found, new_score, 2 * count
-    return _moved(_maximize(unit, best) if best.num_laws > 1 else best, whole)
+    if best.num_laws > 1:  # their number is settled: now as well as draws allow
+        rows = _thinned(distinct, FINAL_PART * most_rows)
+        best = _maximize((rows - whole.location) @ _inverse(whole.scale_tril).T, best)
+    return _moved(best, whole)
 
 
 def score_mixture(mixture: NormalMixture, x: np.ndarray) -> np.ndarray:
@@ -98,6 +104,10 @@ def _distinct(x: np.ndarray) -> np.ndarray:
     """Return the distinct rows in order of arrival."""
     _, first = np.unique(x, axis=0, return_index=True)
     return x[np.sort(first)]
+
+
+def _thinned(x: np.ndarray, most: int) -> np.ndarray:
+    return x[:: max(1, -(-len(x) // most))]
 
 
 def _single(size: int) -> NormalMixture:
@@ -143,11 +153,16 @@ def _joint(mixture: NormalMixture, x: np.ndarray) -> np.ndarray:
     inverse = np.stack([_inverse(factor) for factor in mixture.scale_tril])
     shift = np.einsum("kij,kj->ki", inverse, mixture.location)
     # One product for all laws: many small ones are several times slower.
-    z = x @ inverse.reshape(count * size, size).T - shift.reshape(-1)
+    z = _product(x, inverse.reshape(count * size, size).T) - shift.reshape(-1)
     distance = np.square(z).reshape(len(x), count, size).sum(axis=-1)
     diagonal = np.diagonal(mixture.scale_tril, axis1=1, axis2=2)
     weight = np.log(mixture.share) - np.log(diagonal).sum(axis=-1)
     return weight - 0.5 * distance - size * _HALF_LOG_TWO_PI
+
+
+def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Multiply by TensorFlow: on a busy machine its threads wait, NumPy's spin."""
+    return tf.matmul(a, b).numpy()
 
 
 def _maximize(x: np.ndarray, mixture: NormalMixture) -> NormalMixture:
@@ -172,7 +187,7 @@ def _update(x: np.ndarray, membership: np.ndarray) -> NormalMixture:
     weight = membership[:, kept] / size[kept]
     location = weight.T @ x
     weighted = (weight[:, :, None] * x[:, None]).reshape(len(x), -1)
-    second = (weighted.T @ x).reshape(len(kept), x.shape[1], x.shape[1])
+    second = _product(weighted.T, x).reshape(len(kept), x.shape[1], x.shape[1])
     covariance = second - location[:, :, None] * location[:, None]
     scales = []
     for k, matrix in zip(kept, covariance, strict=True):

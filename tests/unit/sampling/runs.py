@@ -26,6 +26,7 @@ SCHEDULE = Schedule(
     num_jumps=2,
     adapt_every=6,
     enough_acceptance=1.0,
+    max_clusters=1,  # a network this small is to rule here
     anneal=AnnealSettings(particles_per_chain=8, train_steps=100),
     train=TrainSettings(
         max_steps=300,

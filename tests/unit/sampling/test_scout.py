@@ -16,10 +16,13 @@ SCHEDULE = Schedule(
     extra_windows=0,
     num_local=2,
     num_jumps=6,
+    max_clusters=1,
     anneal=AnnealSettings(train_steps=100),
     train=TrainSettings(max_steps=400, capacity=4096),
 )
-UNTRAINED = Schedule(windows=(3, 3), extra_windows=0, num_local=1, num_jumps=3)
+UNTRAINED = Schedule(
+    windows=(3, 3), extra_windows=0, num_local=1, num_jumps=3, max_clusters=1
+)
 
 
 def run(**options):
