@@ -6,6 +6,7 @@ from flowmc.sampling.engine import Engine
 from flowmc.sampling.latent import is_latent
 from flowmc.sampling.local_kernels import IN_AFFINE, WITH_GRADIENT
 from flowmc.sampling.particles import PARTICLES_PER_DIMENSION, num_particles
+from flowmc.sampling.settings import ROWS_PER_PARAMETER, Schedule
 from flowmc.sampling.state import RunState
 
 
@@ -38,7 +39,15 @@ def settings_and_why(engine: Engine, state: RunState) -> dict[str, str]:
             f"{needed}: {schedule.train.min_draws_per_parameter} for each of {size} "
             "parameters, before a network is tried"
         ),
-        "windows": _windows(state),
+        "windows": f"{_windows(state)}; {_lengths(schedule, chains, size)}",
+        "reservoir": (
+            f"{schedule.train.capacity}: at least {ROWS_PER_PARAMETER} draws for each "
+            f"of {size} parameters"
+        ),
+        "clusters": (
+            f"{learner.clusters.num_laws}: held-out draws gain by no more; room for "
+            f"{learner.clusters.room} in {size} dimensions"
+        ),
         "num_jumps": (
             f"{schedule.num_jumps}: drawn and evaluated in one batch of "
             f"{schedule.num_jumps * chains}"
@@ -53,6 +62,15 @@ def settings_and_why(engine: Engine, state: RunState) -> dict[str, str]:
             else f"{learner.model.name}, with heavy tails"
         ),
     }
+
+
+def _lengths(schedule: Schedule, chains: int, size: int) -> str:
+    """Say why the windows are as long as they are."""
+    first = schedule.windows[0]
+    drawn = schedule.record_per_sweep * chains * first
+    return (
+        f"the first is of {first} sweeps, {drawn} recorded draws for {size} parameters"
+    )
 
 
 def log_q_and_why(engine: Engine, num_draws: int, *, most: int) -> str:

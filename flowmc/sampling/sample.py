@@ -103,7 +103,9 @@ def sample(
     check_resumable(resume, checkpoint)
     limits = target_ess, max_evaluations, max_seconds
     check_model_and_limits(target, model, schedule, limits)
-    settings = schedule or default_schedule(num_chains, max_evaluations)
+    settings = schedule or default_schedule(
+        num_chains, event_size=target.event_size, max_evaluations=max_evaluations
+    )
     config = {
         "num_draws": num_draws,
         "num_chains": num_chains,

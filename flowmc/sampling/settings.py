@@ -4,7 +4,13 @@ Everything counts draws, steps and evaluations; nothing here is a time.  Only
 `shares_by` lets a clock decide something.
 """
 
-__all__ = ["AnnealSettings", "Schedule", "TrainSettings", "default_schedule"]
+__all__ = [
+    "ROWS_PER_PARAMETER",
+    "AnnealSettings",
+    "Schedule",
+    "TrainSettings",
+    "default_schedule",
+]
 
 from dataclasses import dataclass, field, replace
 
@@ -14,6 +20,8 @@ TEMPERATURES = 20  # that an annealing usually takes
 ANNEAL_SHARE = 1.0 / 3.0  # of a budget of evaluations
 SHARES_BY = ("counts", "seconds")
 DESCENT_PART = 8  # of a budget, for the descents of each group
+MOST_LONGER = 8  # times as long as usual that windows may be
+ROWS_PER_PARAMETER, MOST_ROWS = 200, 131_072  # of the reservoir
 
 
 @dataclass(frozen=True)
@@ -114,13 +122,31 @@ class Schedule:
             check_positive_integer(count, name="every number of `schedule.windows`")
 
 
-def default_schedule(num_chains: int, max_evaluations: int | None) -> Schedule:
-    """Return the settings for a run; a small budget gets fewer particles.
+def default_schedule(
+    num_chains: int, *, event_size: int, max_evaluations: int | None = None
+) -> Schedule:
+    """Return the settings for a run.
 
-    Annealing takes some twenty temperatures, at each of which every particle is
-    evaluated `num_local + num_jumps` times; a third of the budget is for that.
+    Few chains get longer windows: the first one is to give the network as many draws
+    as it needs before it is tried.  Many parameters get a larger reservoir.  A small
+    budget gets fewer particles: annealing takes some twenty temperatures, at each of
+    which every particle is evaluated `num_local + num_jumps` times, and a third is for
+    that.
+
+    Args:
+        num_chains: Chains moved at once.
+        event_size: Number of parameters, `D`.
+        max_evaluations: The budget, or None.
     """
     usual = Schedule()
+    train, first = usual.train, usual.windows[0]
+    needed = train.min_draws_per_parameter * event_size
+    factor = max(1, -(-needed // (usual.record_per_sweep * num_chains * first)))
+    usual = replace(
+        usual,
+        windows=tuple(min(factor, MOST_LONGER) * count for count in usual.windows),
+        train=replace(train, capacity=max(train.capacity, _reservoir(event_size))),
+    )
     if max_evaluations is None:
         return usual
     of_one = TEMPERATURES * (usual.num_local + usual.num_jumps)
@@ -133,3 +159,9 @@ def default_schedule(num_chains: int, max_evaluations: int | None) -> Schedule:
         max_descent=min(usual.anneal.max_descent, max_evaluations // DESCENT_PART),
     )
     return replace(usual, anneal=anneal)
+
+
+def _reservoir(event_size: int) -> int:
+    """Return a power of two of at least `ROWS_PER_PARAMETER` draws a parameter."""
+    wanted = min(ROWS_PER_PARAMETER * event_size, MOST_ROWS)
+    return 1 << (wanted - 1).bit_length()
