@@ -17,7 +17,6 @@ __all__ = ["Config", "OutputSection", "SampleSection", "TargetSection", "load_co
 
 import os
 import tomllib
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -100,8 +99,9 @@ class Config(_Section):
                 file is rewritten as seen from there.
         """
         document = self.model_dump()
-        schedule = build_schedule(self.sample.schedule or {})
-        document["sample"]["schedule"] = asdict(schedule)
+        # Settings of the schedule that are not given follow from the target, and do so
+        # again when the run is repeated; the report tells them.
+        document["sample"]["schedule"] = dict(self.sample.schedule or {})
         if not self.target.arguments:
             del document["target"]["arguments"]
         where, _, name = self.target.posterior.rpartition(":")

@@ -15,7 +15,6 @@ from flowmc.core.errors import CheckpointMismatchError
 
 # How long a run goes on may change on the way: it is the same run.
 LENGTHS = (
-    "sample.max_evaluations",
     "sample.max_seconds",
     "sample.num_draws",
     "sample.target_ess",

@@ -116,7 +116,7 @@ def _sample(
     with stop_on_signals(notice=not options.quiet) as should_stop:
         posterior = flowmc.sample(
             target,
-            **_sample_arguments(config),
+            **_sample_arguments(config, target),
             progress=display.progress,
             checkpoint=folder.file(CHECKPOINT),
             resume=resume,
@@ -126,9 +126,16 @@ def _sample(
     return posterior
 
 
-def _sample_arguments(config: Config) -> dict[str, Any]:
+def _sample_arguments(config: Config, target: Any) -> dict[str, Any]:
+    from flowmc.sampling.settings import default_schedule
+
     arguments = config.sample.model_dump()
-    arguments["schedule"] = build_schedule(arguments["schedule"] or {})
+    usual = default_schedule(
+        config.sample.num_chains,
+        event_size=target.event_size,
+        max_evaluations=config.sample.max_evaluations,
+    )
+    arguments["schedule"] = build_schedule(arguments["schedule"] or {}, defaults=usual)
     if arguments["initial"] is not None:
         import numpy as np
 

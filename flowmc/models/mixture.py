@@ -56,6 +56,15 @@ class MixtureDensity(tf.Module):
         """Shares of the parts."""
         return np.exp(self._log_share.numpy())
 
+    @property
+    def log_share(self) -> np.ndarray:
+        """Logarithms of the shares, to the last bit; may be set."""
+        return self._log_share.numpy()
+
+    @log_share.setter
+    def log_share(self, values: np.ndarray) -> None:
+        self._log_share.assign(values)
+
     def set_weights(self, weights: Any) -> None:
         """Replace the shares; compiled code sees the new ones."""
         share = np.asarray(weights, dtype=np.float64)

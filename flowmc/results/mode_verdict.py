@@ -13,6 +13,7 @@ The sampler leaves a report of plain values.  Keys known here:
     unseen_at_the_end  as unseen_by_main, under the last map
     adopted            bool: the second group's modes went into the proposals
     alarm              str: the sampler's reason, where it did not help
+    unlooked           str: why no second group looked, where one could have
     num_modes, mode_weights, transitions    of the draws (`modes.find_modes`)
     notes              str or list of str
 """
@@ -59,6 +60,11 @@ def mode_reasons(report: Mapping[str, Any]) -> Iterator[str]:
             "no other was sent. Leave `initial` out, so that two groups come from the "
             "reference."
         )
+    if unlooked := report.get("unlooked"):
+        yield (
+            "A second group must look for what the chains have missed; there was "
+            f"{unlooked}. Raise `max_evaluations`, or leave `second_group` on."
+        )
     num_modes, transitions = report.get("num_modes"), report.get("transitions")
     if num_modes is None or transitions is None:
         return
@@ -73,7 +79,7 @@ def mode_reasons(report: Mapping[str, Any]) -> Iterator[str]:
 
 def mode_rows(report: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return a mode report as pairs of title and text, known keys first."""
-    hidden = {"alarm"}
+    hidden = {"alarm", "unlooked"}
     if report.get("scout_inverse_temperature", 1.0) < 1.0:
         hidden |= _OF_TARGET
     known = [key for key in _TITLES if key in report]

@@ -107,6 +107,8 @@ class _Loop:
     def advance(self, state: RunState) -> RunState:
         """Do one unit of work and count its evaluations."""
         self._before = self._counts()
+        if self._budget.max_seconds is not None and not state.is_clocked:
+            state = replace(state, is_clocked=True)
         try:
             state = getattr(self, f"_{state.phase}")(state)
         except PartialBlockError as error:

@@ -116,7 +116,7 @@ class Annealer:
         """
         before = self._spent()
         if self._is_hopeless(particles):
-            found = self._descend(particles, room)
+            found = self._descend(particles, room, level=level)
             if found is not None:
                 return found
             particles = particles._replace(num_dead=0)  # not again for a while
@@ -169,12 +169,14 @@ class Annealer:
             return False
         return self.ladder.levels_ahead() > MOST_AHEAD
 
-    def _descend(self, particles: Particles, room: Room) -> Particles | None:
+    def _descend(
+        self, particles: Particles, room: Room, *, level: int
+    ) -> Particles | None:
         """Leave the temperatures: come down from many places at once."""
         found = descend(
             self._space,
             self._num_particles,
-            seed=self._seed,
+            seed=fold_in(self._seed, "descend", level),
             max_gradients=self._engine.schedule.anneal.max_descent,
             most=room.least,
         )

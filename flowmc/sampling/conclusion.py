@@ -56,7 +56,10 @@ def conclude(engine: Engine, state: RunState) -> RunState:
     if is_second and is_density and learner.rules == "network":
         note = _mix(engine, state, np.concatenate([spread(own, MOST_JUDGED), found]))
         notes += [note] if note else []
-    unseen = unseen_share(learner.density, own=own, other=found)
+    # Judged by what the chains knew before the group's draws were among theirs.
+    known = state.scout.get("chains_draws", own)
+    known = spread(known if len(known) else own, MOST_JUDGED)
+    unseen = unseen_share(learner.density, own=known, other=found)
     modes = {**state.modes, "unseen_at_the_end": unseen}
     has_arrived = modes["scout_inverse_temperature"] >= 1.0  # else: another density
     if has_arrived and modes["unseen_at_the_end"] > UNSEEN_LIMIT:

@@ -54,6 +54,7 @@ class Learner(ClosedForms):
     ) -> None:
         self.is_free = is_free
         super().__init__(event_size, model=model, schedule=schedule, seed=seed)
+        self._trainers: dict[str, Trainer] = {}
         self._trainer = self._make_trainer()
         self._is_trained, self._is_given = False, not isinstance(model, str)
         self._num_followed = self._next_level = 0  # fits while annealing, and the next
@@ -201,7 +202,12 @@ class Learner(ClosedForms):
         network = self.network
         if not network.trainable_variables:
             return None
-        return Trainer(network, batch_size=self._schedule.train.batch_size)
+        if self.family not in self._trainers:  # one a network: each compiles
+            size = self._schedule.train.batch_size
+            self._trainers[self.family] = Trainer(network, batch_size=size)
+        trainer = self._trainers[self.family]
+        trainer.adam.reset()
+        return trainer
 
     def _adam_arrays(self) -> dict[str, np.ndarray]:
         return {} if self._trainer is None else get_arrays(self._trainer.adam)

@@ -17,14 +17,11 @@ from flowmc.core.seeds import fold_in
 from flowmc.models.clusters import MOST_LAWS, NormalClusters
 from flowmc.models.mixture import MixtureDensity
 from flowmc.models.saving import from_saved, get_arrays, set_arrays, to_saved
-from flowmc.sampling.groups import mixture_weights
 from flowmc.sampling.latent import is_latent, make_proposal
+from flowmc.sampling.shares import GIVEN_SHARES, NO_CLUSTERS, fit_shares, share_out
 
 AFFINE = "gaussian"
 RULES = ("affine", "network", "mixture")
-GIVEN_SHARES = (0.8, 0.2)  # of the network, and of the base it began with
-NO_CLUSTERS = 1e-6  # share of the clusters' laws where they are of no use
-LEAST_USEFUL = 0.02  # share below which they are none
 MOST_WEIGHED = 2048  # draws that shares are fitted to
 
 
@@ -63,10 +60,14 @@ class Maps:
         }
         self.rules, self.is_mixed = "affine", False
         self.second: Any = None
+        self._installed: dict[str, tuple] = {}  # networks by family: sweeps hold them
         self.install(model)
 
     def install(self, model: Any) -> None:
         """Put a network in place: a family by name, or a copy of the user's own."""
+        if isinstance(model, str) and model in self._installed:
+            self._take_out(model)
+            return
         self.network = (
             models.make(
                 model, event_size=self.event_size, seed=fold_in(self._seed, "model")
@@ -82,6 +83,18 @@ class Maps:
             # What the user knows of the target beforehand is never given up: training
             # on one mode would lose the others for good.
             self.mix_with(self.initial, weights=GIVEN_SHARES)
+        kept = self.network, self.initial, self.proposals
+        self._installed[self.family] = kept
+
+    def _take_out(self, family: str) -> None:
+        """Put a network of before in place again, untrained."""
+        self.network, self.initial, self.proposals = self._installed[family]
+        set_arrays(self.network, self.initial)
+        self.is_mixed = False
+        mixture = self.proposals.get("mixture")
+        self.second = None if mixture is None else mixture.model.parts[1]
+        if self._has_clusters:
+            self._set_shares("network", [1.0])
 
     @property
     def family(self) -> str:
@@ -141,16 +154,14 @@ class Maps:
         A base that the user gave keeps its share among the networks.
         """
         name = "mixture" if self.is_mixed else "network"
-        density = self.proposals[name].model
         if not self._has_clusters:
             return ""
-        parts = list(density.parts)
-        if self.has_given_base and self.is_mixed:
-            parts = [MixtureDensity(parts[:2], weights=GIVEN_SHARES), parts[2]]
-        shares, _ = mixture_weights(parts, spread(draws, MOST_WEIGHED))
-        of_clusters = shares[-1] if shares[-1] > LEAST_USEFUL else NO_CLUSTERS
-        of_networks = GIVEN_SHARES if len(parts) < len(density.parts) else shares[:-1]
-        self._set_shares(name, of_networks, of_clusters=float(of_clusters))
+        density = self.proposals[name].model
+        is_given = self.has_given_base and self.is_mixed
+        of_networks, of_clusters = fit_shares(
+            density, spread(draws, MOST_WEIGHED), is_given=is_given
+        )
+        self._set_shares(name, of_networks, of_clusters=of_clusters)
         if of_clusters == NO_CLUSTERS:
             return ""
         return f"{of_clusters:.0%} of the proposals are of {self.affine_name}"
@@ -173,14 +184,14 @@ class Maps:
             density = MixtureDensity(parts, weights=np.ones(len(parts)))
         proposal = make_proposal(density, weight=self._defensive_weight)
         if self._has_clusters:
-            _share_out(density, np.ones(len(networks)), NO_CLUSTERS)
+            share_out(density, np.ones(len(networks)), NO_CLUSTERS)
         return proposal
 
     def _set_shares(
         self, name: str, networks: Any, *, of_clusters: float = NO_CLUSTERS
     ) -> None:
         if self._has_clusters:
-            _share_out(self.proposals[name].model, networks, of_clusters)
+            share_out(self.proposals[name].model, networks, of_clusters)
         else:
             self.proposals[name].model.set_weights(networks)
 
@@ -199,7 +210,7 @@ class Maps:
         for name, proposal in self.proposals.items():
             density = getattr(proposal, "model", None)
             if isinstance(density, MixtureDensity):
-                parts[f"shares_{name}"] = {"all": density.weights}
+                parts[f"shares_{name}"] = {"log": density.log_share}
             location, scale_tril = proposal.tails
             parts[f"tails_{name}"] = {"location": location, "scale_tril": scale_tril}
         flat = {f"{k}/{n}": a for k, arrays in parts.items() for n, a in arrays.items()}
@@ -219,7 +230,7 @@ class Maps:
             self.mix_with(second, weights=GIVEN_SHARES)
         for name, proposal in self.proposals.items():
             if shares := part_of(arrays, f"shares_{name}"):
-                proposal.model.set_weights(shares["all"])
+                proposal.model.log_share = shares["log"]
             if tails := part_of(arrays, f"tails_{name}"):
                 proposal.set_tails(**tails)
         self.rules = RULES[int(arrays["rules"])]
@@ -234,9 +245,3 @@ def part_of(arrays: Mapping[str, np.ndarray], name: str) -> dict[str, np.ndarray
 def spread(rows: np.ndarray, most: int) -> np.ndarray:
     """Return at most `most` rows, evenly spaced: a reservoir is in order of arrival."""
     return rows[:: max(1, -(-len(rows) // most))]
-
-
-def _share_out(density: MixtureDensity, networks: Any, of_clusters: float) -> None:
-    """Give the clusters, the last part, their share, and the networks the rest."""
-    rest = np.asarray(networks, dtype=np.float64)
-    density.set_weights([*(1.0 - of_clusters) * rest / rest.sum(), of_clusters])

@@ -28,7 +28,11 @@ def mode_report(
         log_prob: Their log-densities `[num_draws, num_chains]`.
     """
     begun, found = _start(engine.space, state), find_modes(theta, log_prob=log_prob)
-    report = {**begun, "search": f"{begun['search']}; {_second_group(engine, state)}"}
+    second = _second_group(engine, state)
+    report = {**begun, "search": f"{begun['search']}; {second}"}
+    reached = state.modes.get("scout_inverse_temperature", 0.0)
+    if engine.space.has_reference and reached < 1.0:
+        report["unlooked"] = second
     if engine.space.target.notes:
         report["notes"] = " ".join(engine.space.target.notes)
     return {

@@ -4,9 +4,11 @@ __all__ = ["log_q_and_why", "settings_and_why"]
 
 from flowmc.sampling.engine import Engine
 from flowmc.sampling.latent import is_latent
-from flowmc.sampling.local_kernels import IN_AFFINE, WITH_GRADIENT
+from flowmc.sampling.learner import Learner
+from flowmc.sampling.local_kernels import IN_AFFINE, WITH_GRADIENT, tuned_part
 from flowmc.sampling.particles import PARTICLES_PER_DIMENSION, num_particles
 from flowmc.sampling.settings import ROWS_PER_PARAMETER, Schedule
+from flowmc.sampling.shares import LEAST_USEFUL
 from flowmc.sampling.state import RunState
 
 
@@ -26,10 +28,7 @@ def settings_and_why(engine: Engine, state: RunState) -> dict[str, str]:
         **dict(pilot.get("reasons", {})),
         "model": _model(engine, state),
         "kernel": _kernel(engine),
-        "step_size": (
-            f"{state.scalars.get('step_size', float('nan')):.3g}: adapted in warm-up, "
-            f"starting from the rule for {size} dimensions"
-        ),
+        "step_size": _step_size(engine, state),
         "particles": (
             f"{num_particles(engine, per_chain=per_chain)}: {per_chain} for each of "
             f"{chains} chains, at least {PARTICLES_PER_DIMENSION} a dimension; fewer "
@@ -41,13 +40,10 @@ def settings_and_why(engine: Engine, state: RunState) -> dict[str, str]:
         ),
         "windows": f"{_windows(state)}; {_lengths(schedule, chains, size)}",
         "reservoir": (
-            f"{schedule.train.capacity}: at least {ROWS_PER_PARAMETER} draws for each "
-            f"of {size} parameters"
+            f"{schedule.train.capacity} draws: {schedule.train.capacity // size} for "
+            f"each of {size} parameters, {ROWS_PER_PARAMETER} being enough"
         ),
-        "clusters": (
-            f"{learner.clusters.num_laws}: held-out draws gain by no more; room for "
-            f"{learner.clusters.room} in {size} dimensions"
-        ),
+        "clusters": _clusters(learner),
         "num_jumps": (
             f"{schedule.num_jumps}: drawn and evaluated in one batch of "
             f"{schedule.num_jumps * chains}"
@@ -56,10 +52,76 @@ def settings_and_why(engine: Engine, state: RunState) -> dict[str, str]:
             f"{schedule.defensive_weight:g}: heavy tails in the proposal bound its "
             "weights where the map fails"
         ),
-        "proposal": (
-            "mixture of two networks: it beats either alone"
-            if learner.rules == "mixture"
-            else f"{learner.model.name}, with heavy tails"
+        "proposal": f"{_proposal(learner)}, with heavy tails",
+        **_as_given(schedule),
+    }
+
+
+def _step_size(engine: Engine, state: RunState) -> str:
+    if not hasattr(tuned_part(engine.block()[0].local), "step_size"):
+        return f"none: {engine.local_kernel} has no step size"
+    return (
+        f"{state.scalars.get('step_size', float('nan')):.3g}: adapted in warm-up, "
+        f"starting from the rule for {engine.space.event_size} dimensions"
+    )
+
+
+def _clusters(learner: Learner) -> str:
+    found, room = learner.clusters.num_laws, learner.clusters.room
+    if room == 1:
+        return "1: the affine map alone, as asked for"
+    return (
+        f"{found}: held-out draws gain by no more; room for {room} in "
+        f"{learner.event_size} dimensions"
+    )
+
+
+def _proposal(learner: Learner) -> str:
+    """Say what is proposed from."""
+    if is_latent(learner.model):
+        return learner.family
+    density = learner.density
+    parts = list(getattr(density, "parts", [density]))
+    networks = len([part for part in parts if part is not learner.clusters])
+    if not networks:
+        return learner.affine_name
+    names = f"two {learner.family} networks" if networks > 1 else learner.family
+    share = float(density.weights[-1]) if parts[-1] is learner.clusters else 0.0
+    if share < LEAST_USEFUL:
+        return names
+    return f"{names} and, for {share:.0%}, {learner.affine_name}"
+
+
+def _as_given(schedule: Schedule) -> dict[str, str]:
+    """Return the settings that no measurement changes, with what they are for."""
+    train, anneal = schedule.train, schedule.anneal
+    return {
+        "adapt_every": f"{schedule.adapt_every}: sweeps between changes of step size",
+        "record_per_sweep": (
+            f"{schedule.record_per_sweep}: states of a sweep that are learned from; "
+            "successive ones are alike"
+        ),
+        "extra_windows": (
+            f"{schedule.extra_windows}: added at most, while jumps are poor or better "
+            "each time"
+        ),
+        "enough_acceptance": (
+            f"{schedule.enough_acceptance:g}: of jumps, at which warm-up may end"
+        ),
+        "second_group": (
+            "on: looks for what the chains have missed"
+            if schedule.second_group
+            else "off, as asked for"
+        ),
+        "training": (
+            f"at most {train.max_steps} steps of {train.batch_size} draws, rate "
+            f"{train.learning_rate:g}, patience {train.patience}: the best weights on "
+            "held-out draws are kept in any case"
+        ),
+        "annealing": (
+            f"each temperature keeps {anneal.ess_fraction:.0%} of the effective draws "
+            f"and trains for {anneal.train_steps} steps; at most {anneal.max_levels} "
+            "temperatures"
         ),
     }
 

@@ -137,6 +137,7 @@ def sample(
         state, reasons = run_adaptive(
             engine, state, initial=initial, budget=budget, saver=saver, progress=bar
         )
+        config["reproducible"] &= not state.is_clocked
         reasons = _kept_reasons(reasons, config, target_ess=target_ess)
         reasons += _reasons_of_start(space, initial, state)
         wanted = None if target_ess or max_seconds else num_draws

@@ -127,6 +127,8 @@ class ScoutPhase:
             notes=(_told(modes, reached=b >= 1.0),),
         )
         scout = {**state.scout, "draws": x, "draws_log_prob": log_prob}
+        # What the chains knew by themselves: later their draws contain the group's.
+        scout["chains_draws"] = _likely(state, log_prob)
         kept = {k: a for k, a in scout.items() if not k.startswith("ladder/")}
         state = replace(
             state,
@@ -146,9 +148,7 @@ class ScoutPhase:
         The learner is the second group's before, and the chains' after.
         """
         learner, main_draws = self._engine.learner, state.learned["replay/x"]
-        # Chains on their way in pass places where no draw of the target would be.
-        is_likely = state.learned["replay/log_prob"] >= np.quantile(log_prob, LOWEST)
-        likely = main_draws[is_likely]
+        likely = _likely(state, log_prob)
         by_scout = unseen_share(learner.density, own=x, other=likely)
         learner.from_arrays(state.learned)
         by_main = unseen_share(learner.density, own=main_draws, other=x)
@@ -193,6 +193,15 @@ class ScoutPhase:
         learner.restart()
         learner.refit(window=1000 + state.window, progress=engine.progress)
         return replace(state, learned=learner.to_arrays())
+
+
+def _likely(state: RunState, log_prob: np.ndarray) -> np.ndarray:
+    """Return the chains' draws that are as likely as the group's.
+
+    Chains on their way in pass places where no draw of the target would be.
+    """
+    is_likely = state.learned["replay/log_prob"] >= np.quantile(log_prob, LOWEST)
+    return state.learned["replay/x"][is_likely]
 
 
 def _known(before: Mapping[str, Any], now: dict[str, Any]) -> dict[str, Any]:

@@ -115,6 +115,7 @@ class Schedule:
             "num_importance",
             "num_jumps",
             "num_local",
+            "record_per_sweep",
         ):
             check_positive_integer(getattr(self, name), name=f"schedule.{name}")
         check_choice(self.shares_by, name="schedule.shares_by", choices=SHARES_BY)

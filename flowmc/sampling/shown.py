@@ -29,6 +29,7 @@ class Shown:
     def __init__(self, engine: Engine, progress: Progress, *, budget: Budget) -> None:
         self._engine, self._progress, self._wanted = engine, progress, budget.num_draws
         self._target_ess = budget.target_ess or USUAL_ESS
+        self._is_by_ess = budget.target_ess is not None
         self._has_told = False
         self._ess, self._looked_at = float("nan"), 0
 
@@ -64,7 +65,9 @@ class Shown:
                 cost,
             )
         if state.pilot:
-            stats["evaluations/ESS"] = float(state.pilot["evaluations_per_ess"])
+            each = float(state.pilot["evaluations_per_ess"])
+            stats["evaluations/ESS"] = each
+            stats[f"expected for ESS {self._target_ess:.0f}"] = each * self._target_ess
         self._progress.update("warm-up", done, sum(sizes), stats)
 
     def production(self, state: RunState) -> None:
@@ -74,5 +77,10 @@ class Shown:
         if state.num_draws >= GROWTH * max(self._looked_at, 4):
             self._ess, self._looked_at = smallest_ess(state), state.num_draws
         rates = acceptance_by_kernel(state.draws[-1:], len(state.history))
-        done = min(state.num_draws, self._wanted)
-        self._progress.update("sample", done, self._wanted, {**rates, "ESS": self._ess})
+        done, total = min(state.num_draws, self._wanted), self._wanted
+        if self._is_by_ess and state.num_draws >= self._wanted:
+            # From here on draws go on until enough of them are effective.
+            reached = 0.0 if self._ess != self._ess else self._ess
+            total = round(state.num_draws * max(1.0, self._target_ess / (reached + 1)))
+            done = state.num_draws
+        self._progress.update("sample", done, total, {**rates, "ESS": self._ess})

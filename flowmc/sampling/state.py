@@ -58,6 +58,7 @@ class RunState:
     num_log_prob: int = 0
     num_gradient: int = 0
     last_cost: int = 0  # evaluations and gradients of the last unit
+    is_clocked: bool = False  # whether a clock has ever had a say
     num_bad_values: int = 0
     bad_values: tuple[Mapping[str, float], ...] = ()  # the first few, as {name: value}
     problems: Mapping[str, int] = field(default_factory=dict)  # by name

@@ -108,7 +108,9 @@ def warm_up(
     """
     windows = engine.schedule.windows
     planned = windows[min(state.window, len(windows) - 1)]
-    count = int(min(engine.schedule.adapt_every, planned - state.unit, most))
+    capacity = engine.block()[1].capacity
+    step = min(engine.schedule.adapt_every, capacity)
+    count = int(min(step, planned - state.unit, most))
     if count == 0:
         return _finish_window(engine, state, is_last=True)
     seed = fold_in(engine.seed, "warmup", state.window)

@@ -49,6 +49,7 @@ class FakeTarget:
     """Stands for `flowmc.Target` where only its type and a few members matter."""
 
     names = NAMES
+    event_size = len(NAMES)
     backend = "numpy"
     has_prior = True
 
