@@ -62,6 +62,16 @@ def test_rows_read_well():
     assert many["weights of the modes"].endswith("0.1 ...")
 
 
+def test_nobody_having_looked_is_a_reason():
+    why = "no second group: the budget ended warm-up before its turn"
+    report = {**FULL, "unlooked": why}
+    (reason,) = mode_reasons(report)
+    assert reason.startswith("A second group must look for what the chains have missed")
+    assert why in reason
+    assert "Raise `max_evaluations`" in reason
+    assert "unlooked" not in dict(mode_rows(report))
+
+
 def test_what_the_second_group_could_not_confirm_is_told_and_no_reason():
     title = "not confirmed"
     report = {**FULL, "unseen_by_scout": 0.31, "scout_inverse_temperature": 1.0}

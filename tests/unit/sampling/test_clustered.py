@@ -90,6 +90,34 @@ def test_clusters_and_shares_are_stored_and_restored():
     )
 
 
+def test_shares_come_back_to_the_last_bit():
+    learner, again = make(), make()
+    random = np.random.default_rng(0)
+    for share in random.uniform(size=50):
+        density = learner.proposals["network"].model
+        density.set_weights([1.0 - share, share])
+        again.from_arrays(learner.to_arrays())
+        found = again.proposals["network"].model
+        np.testing.assert_array_equal(found.log_share, density.log_share)
+
+
+def test_a_family_put_aside_comes_back_as_the_same_object():
+    """Sweeps are compiled with a network: another object would not be proposed from."""
+    learner = make()
+    offer(learner, skewed_gaussian())
+    first, trainer, before = learner.network, learner._trainer, learner.to_arrays()
+    learner.install("realnvp")
+    learner._trainer = learner._make_trainer()
+    other = learner.network
+    after = learner.to_arrays()
+    learner.from_arrays(before)
+    assert learner.network is first
+    assert learner._trainer is trainer
+    learner.from_arrays(after)
+    assert learner.network is other
+    assert learner.proposals["network"].model.parts[0] is other
+
+
 @pytest.mark.parametrize("backend", ["tensorflow", "numpy"])
 def test_a_run_started_in_one_mode_finds_both_with_their_weights(backend):
     """Five standard errors of the weight, by the draws' own ESS."""

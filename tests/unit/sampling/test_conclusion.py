@@ -84,6 +84,21 @@ def test_what_is_not_seen_raises_the_alarm(engine):
     assert "100.0% of the draws of a second" in state.modes["alarm"]
 
 
+def test_found_draws_among_ones_own_do_not_hush_the_alarm(engine):
+    """A map that did not learn what was adopted is told from what was known before."""
+    second = trained(engine, THERE, rules="affine")
+    trained(engine, HERE, rules="affine")
+    learner = engine.learner
+    learner.replay.add(draws(THERE, seed=1))
+    state = state_after(second)
+    hushed = conclude(engine, state)
+    assert hushed.modes["unseen_at_the_end"] < 0.02  # its own draws are the measure
+    state.scout["chains_draws"] = draws(HERE)
+    told = conclude(engine, state)
+    assert told.modes["unseen_at_the_end"] > 0.98
+    assert "practically no density" in told.modes["alarm"]
+
+
 def test_a_group_that_did_not_arrive_raises_none(engine):
     second = trained(engine, THERE, rules="affine")
     trained(engine, HERE, rules="affine")

@@ -48,6 +48,24 @@ def test_the_second_group_is_told_as_it_was(options, second):
     assert annealed.endswith(report["search"].partition("; ")[2])
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"modes": REACHED}, None),
+        ({"modes": STOPPED}, "stopped at inverse temperature 0.25"),
+        ({"second_group": False}, "as asked for"),
+        ({"has_reference": False}, None),  # a reason of its own
+        ({}, "the budget ended warm-up"),
+    ],
+)
+def test_where_nobody_looked_the_report_has_the_reason(options, told):
+    report = searched(**options, anneal=ANNEALED)
+    if told is None:
+        assert "unlooked" not in report
+    else:
+        assert told in report["unlooked"]
+
+
 def test_where_the_particles_came_from_and_got_to():
     found = searched(anneal={**ANNEALED, "inverse_temperature": 0.5})
     assert "to the target, stopped at inverse temperature 0.5;" in found["search"]
