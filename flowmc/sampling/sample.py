@@ -27,7 +27,7 @@ from flowmc.sampling.sample_arguments import (
     check_sampled,
 )
 from flowmc.sampling.saver import Saver, digest
-from flowmc.sampling.settings import Schedule, default_schedule
+from flowmc.sampling.settings import Schedule, default_schedule, within_budget
 from flowmc.sampling.space import Space
 from flowmc.sampling.state import RunState
 from flowmc.sampling.warmup import KERNEL_NAMES
@@ -103,9 +103,8 @@ def sample(
     check_resumable(resume, checkpoint)
     limits = target_ess, max_evaluations, max_seconds
     check_model_and_limits(target, model, schedule, limits)
-    settings = schedule or default_schedule(
-        num_chains, event_size=target.event_size, max_evaluations=max_evaluations
-    )
+    usual = default_schedule(num_chains, event_size=target.event_size)
+    settings = within_budget(schedule or usual, num_chains, max_evaluations)
     config = {
         "num_draws": num_draws,
         "num_chains": num_chains,

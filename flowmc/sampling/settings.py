@@ -10,6 +10,7 @@ __all__ = [
     "Schedule",
     "TrainSettings",
     "default_schedule",
+    "within_budget",
 ]
 
 from dataclasses import dataclass, field, replace
@@ -130,9 +131,7 @@ def default_schedule(
 
     Few chains get longer windows: the first one is to give the network as many draws
     as it needs before it is tried.  Many parameters get a larger reservoir.  A small
-    budget gets fewer particles: annealing takes some twenty temperatures, at each of
-    which every particle is evaluated `num_local + num_jumps` times, and a third is for
-    that.
+    budget gets fewer particles (`within_budget`).
 
     Args:
         num_chains: Chains moved at once.
@@ -148,18 +147,30 @@ def default_schedule(
         windows=tuple(min(factor, MOST_LONGER) * count for count in usual.windows),
         train=replace(train, capacity=max(train.capacity, _reservoir(event_size))),
     )
+    return within_budget(usual, num_chains, max_evaluations)
+
+
+def within_budget(
+    schedule: Schedule, num_chains: int, max_evaluations: int | None
+) -> Schedule:
+    """Return the schedule with as many particles as a budget allows; also of a user's.
+
+    Annealing takes some twenty temperatures, at each of which every particle is
+    evaluated `num_local + num_jumps` times, and a third of the budget is for that.
+    """
     if max_evaluations is None:
-        return usual
-    of_one = TEMPERATURES * (usual.num_local + usual.num_jumps)
+        return schedule
+    usual = schedule.anneal
+    of_one = TEMPERATURES * (schedule.num_local + schedule.num_jumps)
     affordable = int(ANNEAL_SHARE * max_evaluations / of_one)
-    per_chain = min(affordable // num_chains, usual.anneal.particles_per_chain)
+    per_chain = min(affordable // num_chains, usual.particles_per_chain)
     anneal = replace(
-        usual.anneal,
+        usual,
         particles_per_chain=max(1, per_chain),
-        max_particles=affordable,
-        max_descent=min(usual.anneal.max_descent, max_evaluations // DESCENT_PART),
+        max_particles=min(affordable, usual.max_particles),
+        max_descent=min(usual.max_descent, max_evaluations // DESCENT_PART),
     )
-    return replace(usual, anneal=anneal)
+    return replace(schedule, anneal=anneal)
 
 
 def _reservoir(event_size: int) -> int:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from flowmc.sampling.settings import Schedule, default_schedule
+from flowmc.sampling.settings import Schedule, default_schedule, within_budget
 
 
 def test_usual_sizes_get_the_usual_schedule():
@@ -29,5 +29,6 @@ def test_many_parameters_get_a_larger_reservoir():
 
 def test_a_small_budget_gets_fewer_particles():
     schedule = default_schedule(64, event_size=10, max_evaluations=10_000)
+    assert within_budget(Schedule(), 64, 10_000) == schedule
     assert schedule.anneal.particles_per_chain == 1
     assert schedule.anneal.max_particles < Schedule().anneal.max_particles
