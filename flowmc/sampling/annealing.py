@@ -27,12 +27,9 @@ from flowmc.sampling.tempered import Moves, run_tempered
 from flowmc.sampling.tempering import temper, untemper
 from flowmc.sampling.warmup import adapt_step_size
 
-FIRST_DRAWS_PER_PARTICLE = 4
-ROWS_PER_SWEEP = 6  # states of each particle that enter the ladder
 POOR_JUMPS = 0.4  # acceptance below which the network is tried
 MIXED = 0.5  # correlation with the particles' first places that is low enough
 MOST_BATCHES = 20  # of first draws, where few have any density
-MOST_SWEEPS = 3  # at one temperature
 DEAD_JUMPS = 0.02  # acceptance below which nothing carries particles far
 MOST_DEAD = 6  # temperatures with dead jumps in succession
 MOST_AHEAD = 20  # temperatures still to come, at which they are left for descents
@@ -57,7 +54,7 @@ class Annealer:
         self._engine = engine
         self._space = engine.space
         self._num_particles = num_particles
-        self._seed = seed
+        self._settings, self._seed = engine.schedule.anneal, seed
         self.ladder = Ladder(engine.space.event_size)
         self.num_first = self.num_maxima = 0
 
@@ -70,7 +67,7 @@ class Annealer:
         Raises:
             InitialPositionError: No draw of the reference has positive density.
         """
-        wanted = FIRST_DRAWS_PER_PARTICLE * self._num_particles
+        wanted = self._settings.first_draws * self._num_particles
         wanted = int(min(wanted, max(self._engine.num_chains, room.least)))
         random = generator(fold_in(self._seed, "start"))
         x = self._space.sample_reference(wanted, random=random)
@@ -124,7 +121,7 @@ class Annealer:
         count = self._affordable(each, room, self._spent() - before)
         if count == 0:
             return None
-        fraction = self._engine.schedule.anneal.ess_fraction
+        fraction = self._settings.ess_fraction
         b = self.ladder.next_temperature(fraction=fraction)
         log_evidence = float(logsumexp(self.ladder.log_weight(b)))
         self._learn(b, level=level, acceptance=particles.acceptance["jump"])
@@ -132,7 +129,7 @@ class Annealer:
         x, log_prob, reference = self.ladder.resample(b, count, random=random)
         begun, step_size = x, particles.step_size
         tempered = temper(log_prob, reference, b)
-        for round_ in range(MOST_SWEEPS):
+        for round_ in range(self._settings.max_sweeps):
             moves = run_tempered(
                 self._engine,
                 x,
@@ -141,9 +138,9 @@ class Annealer:
                 step_size=step_size,
                 seed=fold_in(self._seed, "move", level, round_),
             )
-            self._record(moves, b=b, log_evidence=log_evidence, is_new=round_ == 0)
+            self.record(moves, b=b, log_evidence=log_evidence, is_new=round_ == 0)
             x, tempered = moves.position[-1], moves.tempered[-1]
-            step_size = self._adapted(step_size, moves, level + round_)
+            step_size = self.adapted(step_size, moves, level + round_)
             is_last = not room.takes(each * count, spent=self._spent() - before)
             if is_last or correlation(begun, x) < MIXED:
                 break
@@ -175,7 +172,7 @@ class Annealer:
             self._space,
             self._num_particles,
             seed=self._seed,
-            max_gradients=self._engine.schedule.anneal.max_descent,
+            max_gradients=self._settings.max_descent,
             most=room.least,
         )
         if found is None:
@@ -209,9 +206,12 @@ class Annealer:
         learner.replay.add(x, log_prob=temper(log_prob, reference, b))
         learner.follow(level=level, is_poor=not acceptance > POOR_JUMPS and level > 1)
 
-    def _record(self, moves: Moves, *, b, log_evidence, is_new) -> None:
+    def record(self, moves: Moves, *, b, log_evidence, is_new) -> None:
+        """Enter what sweeps visited at `b` into the ladder."""
         num_states = len(moves.position)
-        kept = np.linspace(num_states - 1, 0, ROWS_PER_SWEEP, endpoint=False)
+        kept = np.linspace(
+            num_states - 1, 0, self._settings.rows_per_sweep, endpoint=False
+        )
         kept = np.unique(np.round(kept).astype(int))
         x = moves.position[kept].reshape(-1, self._space.event_size)
         reference = self._space.log_reference(x)
@@ -220,7 +220,8 @@ class Annealer:
             x, log_prob, reference, b=b, log_evidence=log_evidence, is_new=is_new
         )
 
-    def _adapted(self, step_size: float, moves: Moves, count: int) -> float:
+    def adapted(self, step_size: float, moves: Moves, count: int) -> float:
+        """Return the step size for the next sweeps."""
         kernel = self._engine.annealing_kernel
         if not hasattr(kernel, "step_size"):
             return step_size

@@ -1,6 +1,6 @@
 """`flowmc.sample`: adaptive flow MCMC from a target to a judged posterior."""
 
-__all__ = ["sample"]
+__all__ = ["DEFAULT_MODEL", "first_state", "identity_of", "sample"]
 
 import os
 from collections.abc import Callable
@@ -127,10 +127,10 @@ def sample(
         )
         config["num_replicas"] = len(devices)  # draws depend on it
         budget = Budget(num_draws, *limits, should_stop)
-        identity = _identity(config, target, model, initial) if checkpoint else {}
+        identity = identity_of(config, target, model, initial) if checkpoint else {}
         identity["max_evaluations"] = max_evaluations
         saver = Saver(checkpoint, identity=identity)
-        state = _first_state(saver, engine, resume=resume)
+        state = first_state(saver, engine, resume=resume)
         state, reasons = run_adaptive(
             engine, state, initial=initial, budget=budget, saver=saver, progress=bar
         )
@@ -157,7 +157,9 @@ def _described(model: Any, seed: Any, settings: Schedule) -> dict[str, Any]:
     }
 
 
-def _identity(config: dict, target: Target, model: Any, initial: Any) -> dict:
+def identity_of(
+    config: dict, target: Target, model: Any, initial: Any = None
+) -> dict[str, Any]:
     """Return what must be equal for a run to continue another one."""
     identity = {**config, "target": target.fingerprint()}
     identity["initial"] = None if initial is None else digest(initial)
@@ -169,7 +171,8 @@ def _identity(config: dict, target: Target, model: Any, initial: Any) -> dict:
     return identity
 
 
-def _first_state(saver: Saver, engine: Engine, *, resume: bool) -> RunState:
+def first_state(saver: Saver, engine: Engine, *, resume: bool) -> RunState:
+    """Return the state to go on from, the stored one if it is to be resumed."""
     if not resume:
         return RunState()
     try:

@@ -23,6 +23,9 @@ class AnnealSettings:
     Attributes:
         particles_per_chain: Particles, as a multiple of the chains.
         max_particles: Most that the number of parameters may ask for.
+        first_draws: Draws of the reference, for each particle.
+        rows_per_sweep: States of each particle's sweep that are kept and weighted.
+        max_sweeps: Most sweeps at one temperature, while places are remembered.
         ess_fraction: Effective draws kept by each step of temperature, as a share of
             those of one temperature.
         train_steps: Most optimizer steps at each temperature.
@@ -32,6 +35,9 @@ class AnnealSettings:
 
     particles_per_chain: int = 4
     max_particles: int = 100_000
+    first_draws: int = 4
+    rows_per_sweep: int = 6
+    max_sweeps: int = 3
     ess_fraction: float = 0.5
     train_steps: int = 300
     max_levels: int = 200
