@@ -13,7 +13,6 @@ __all__ = ["Annealer"]
 from typing import Any
 
 import numpy as np
-from scipy.special import logsumexp
 
 from flowmc.core.errors import InitialPositionError
 from flowmc.core.seeds import fold_in, generator
@@ -21,8 +20,10 @@ from flowmc.sampling.budget import Room
 from flowmc.sampling.costs import tempered_cost
 from flowmc.sampling.descent import descend
 from flowmc.sampling.engine import Engine
+from flowmc.sampling.evidence_chains import in_batches
 from flowmc.sampling.ladder import Ladder
 from flowmc.sampling.particles import Particles, correlation
+from flowmc.sampling.recycled import Recycled, WeightedRows, pooled
 from flowmc.sampling.tempered import Moves, run_tempered
 from flowmc.sampling.tempering import temper, untemper
 from flowmc.sampling.warmup import adapt_step_size
@@ -31,6 +32,7 @@ POOR_JUMPS = 0.4  # acceptance below which the network is tried
 MIXED = 0.5  # correlation with the particles' first places that is low enough
 MOST_BATCHES = 20  # of first draws, where few have any density
 DEAD_JUMPS = 0.02  # acceptance below which nothing carries particles far
+MOST_COUNTED = 2  # changes of a step size: their gain falls no further
 MOST_DEAD = 6  # temperatures with dead jumps in succession
 MOST_AHEAD = 20  # temperatures still to come, at which they are left for descents
 ANY_ROOM = Room()
@@ -46,6 +48,7 @@ class Annealer:
 
     Attributes:
         ladder: All that was visited.
+        recycled: All that was proposed, where the settings say so.
         num_first: First draws that had any density, 0 before the start.
         num_maxima: Maxima found by descents, 0 if there were none.
     """
@@ -56,6 +59,7 @@ class Annealer:
         self._num_particles = num_particles
         self._settings, self._seed = engine.schedule.anneal, seed
         self.ladder = Ladder(engine.space.event_size)
+        self.recycled = Recycled(engine.space.event_size)
         self.num_first = self.num_maxima = 0
 
     def start(self, *, room: Room = ANY_ROOM) -> Particles:
@@ -123,10 +127,11 @@ class Annealer:
             return None
         fraction = self._settings.ess_fraction
         b = self.ladder.next_temperature(fraction=fraction)
-        log_evidence = float(logsumexp(self.ladder.log_weight(b)))
-        self._learn(b, level=level, acceptance=particles.acceptance["jump"])
+        known = pooled(self.ladder, self.recycled, b)
+        log_evidence = known.log_evidence
+        self._learn(known, b, level=level, acceptance=particles.acceptance["jump"])
         random = generator(fold_in(self._seed, "resample", level))
-        x, log_prob, reference = self.ladder.resample(b, count, random=random)
+        x, log_prob, reference = known.resample(count, random=random)
         begun, step_size = x, particles.step_size
         tempered = temper(log_prob, reference, b)
         for round_ in range(self._settings.max_sweeps):
@@ -196,12 +201,14 @@ class Annealer:
             log_evidence=found.log_evidence,
         )
 
-    def _learn(self, b: float, *, level: int, acceptance: float) -> None:
+    def _learn(
+        self, known: WeightedRows, b: float, *, level: int, acceptance: float
+    ) -> None:
         """Fit the maps to what is known of the density at `b`."""
         learner = self._engine.learner
         random = generator(fold_in(self._seed, "learn", level))
-        count = min(learner.replay.capacity // 2, len(self.ladder))
-        x, log_prob, reference = self.ladder.resample(b, count, random=random)
+        count = min(learner.replay.capacity // 2, len(known.x))
+        x, log_prob, reference = known.resample(count, random=random)
         learner.replay.clear()
         learner.replay.add(x, log_prob=temper(log_prob, reference, b))
         learner.follow(level=level, is_poor=not acceptance > POOR_JUMPS and level > 1)
@@ -219,6 +226,16 @@ class Annealer:
         self.ladder.add(
             x, log_prob, reference, b=b, log_evidence=log_evidence, is_new=is_new
         )
+        if self._settings.recycles:
+            self._recycle(moves, b)
+
+    def _recycle(self, moves: Moves, b: float) -> None:
+        """Keep what was proposed, from the map still in force."""
+        x = moves.proposal.reshape(-1, self._space.event_size)
+        (log_q,) = in_batches(self._engine.learner.proposal.log_prob, x)
+        reference = self._space.log_reference(x)
+        tempered = moves.proposal_log_weight.reshape(-1) + log_q
+        self.recycled.add(x, untemper(tempered, reference, b), reference, log_q)
 
     def adapted(self, step_size: float, moves: Moves, count: int) -> float:
         """Return the step size for the next sweeps."""
@@ -229,7 +246,7 @@ class Annealer:
             step_size,
             moves.local_acceptance,
             target=kernel.target_acceptance,
-            count=min(count, 8),
+            count=min(count, MOST_COUNTED),
             largest=getattr(kernel, "max_step_size", np.inf),
         )
 

@@ -10,6 +10,7 @@ from flowmc.sampling.budget import Room
 from flowmc.sampling.engine import Engine
 from flowmc.sampling.maps import part_of
 from flowmc.sampling.particles import Particles
+from flowmc.sampling.recycled import pooled
 from flowmc.sampling.state import RunState
 
 
@@ -53,8 +54,12 @@ class Carrier:
 
     def store(self, state: RunState, particles: Particles, *, unit: int) -> RunState:
         """Return the state with the cloud and all that was learned."""
-        ladder = self.annealer.ladder.to_arrays()
-        named = {f"ladder/{name}": array for name, array in ladder.items()}
+        parts = {"ladder": self.annealer.ladder, "recycled": self.annealer.recycled}
+        named = {
+            f"{part}/{name}": array
+            for part, rows in parts.items()
+            for name, array in rows.to_arrays().items()
+        }
         before = state.scalars.get("first_draws", 0)
         return replace(
             state,
@@ -77,6 +82,7 @@ class Carrier:
         """Return the cloud of a state, and put its ladder in place."""
         scalars = state.scalars
         self.annealer.ladder.from_arrays(part_of(state.learned, "ladder"))
+        self.annealer.recycled.from_arrays(part_of(state.learned, "recycled"))
         return Particles(
             x=state.position,
             log_prob=state.log_prob,
@@ -88,15 +94,16 @@ class Carrier:
         )
 
     def fill_reservoir(self, b: float, *, label: str = "reservoir") -> None:
-        """Give what the ladder knows of the density at `b` to the learner.
+        """Give what is known of the density at `b` to the learner.
 
         Args:
             b: Inverse temperature.
             label: Of the random numbers that choose.
         """
-        replay, ladder = self._engine.learner.replay, self.annealer.ladder
+        replay, annealer = self._engine.learner.replay, self.annealer
         random = generator(fold_in(self._engine.seed, label))
-        count = min(replay.capacity // 2, len(ladder))
-        x, log_prob, _ = ladder.resample(b, count, random=random)
+        known = pooled(annealer.ladder, annealer.recycled, b)
+        count = min(replay.capacity // 2, len(known.x))
+        x, log_prob, _ = known.resample(count, random=random)
         replay.clear()
         replay.add(x, log_prob=log_prob)

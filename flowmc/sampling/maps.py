@@ -36,6 +36,7 @@ class Maps:
         model: Family name, or a model instance to be trained.
         defensive_weight: Share of the heavy tails of each proposal.
         seed: Of the networks' first weights.
+        wide_share: Part of each cluster's law that is a wider copy.
 
     Attributes:
         affine: One affine map for all draws: coordinates for local steps.
@@ -45,12 +46,18 @@ class Maps:
     """
 
     def __init__(
-        self, event_size: int, *, model: Any, defensive_weight: float, seed: Any
+        self,
+        event_size: int,
+        *,
+        model: Any,
+        defensive_weight: float,
+        seed: Any,
+        wide_share: float = 0.0,
     ) -> None:
         self._seed, self._defensive_weight = seed, defensive_weight
         self.event_size = event_size
         self.affine = models.make(AFFINE, event_size=event_size)
-        self.clusters = NormalClusters(event_size)
+        self.clusters = NormalClusters(event_size, wide_share=wide_share)
         self.proposals = {
             "affine": make_proposal(self.clusters, weight=defensive_weight)
         }

@@ -26,6 +26,7 @@ class AnnealSettings:
         first_draws: Draws of the reference, for each particle.
         rows_per_sweep: States of each particle's sweep that are kept and weighted.
         max_sweeps: Most sweeps at one temperature, while places are remembered.
+        recycles: Whether proposals that were refused are kept and weighted, too.
         ess_fraction: Effective draws kept by each step of temperature, as a share of
             those of one temperature.
         train_steps: Most optimizer steps at each temperature.
@@ -38,6 +39,7 @@ class AnnealSettings:
     first_draws: int = 4
     rows_per_sweep: int = 6
     max_sweeps: int = 3
+    recycles: bool = False
     ess_fraction: float = 0.5
     train_steps: int = 300
     max_levels: int = 200
@@ -77,6 +79,7 @@ class Schedule:
             up to twice as many.
         num_jumps: Independence steps of a sweep, drawn and evaluated in one call.
         defensive_weight: Share of the heavy-tailed parts of the proposal.
+        wide_share: Part of each cluster's normal law that is a wider copy of it.
         num_importance: Codes a point in the jumps of a VAE.
         adapt_every: Sweeps between two changes of a step size in warm-up.
         record_per_sweep: States of each sweep that enter the reservoir.
@@ -94,6 +97,7 @@ class Schedule:
     num_local: int = 4
     num_jumps: int = 12
     defensive_weight: float = 0.1
+    wide_share: float = 0.0
     num_importance: int = 8
     adapt_every: int = 4
     record_per_sweep: int = 8

@@ -22,7 +22,7 @@ from flowmc.sampling.state import RunState, spend
 from flowmc.sampling.temper import effective_sample_size
 
 ANNEAL_SHARE, LEARN_SHARE = 0.6, 0.75  # of a budget, all before included
-MOST_FACTOR = 200  # draws for each effective one wanted, after which it is hopeless
+MOST_FACTOR = 25  # draws for each effective one wanted, after which it is hopeless
 
 
 def run_smc(

@@ -18,6 +18,7 @@ from flowmc.sampling.budget import Room
 from flowmc.sampling.carrier import Carrier
 from flowmc.sampling.costs import tempered_cost
 from flowmc.sampling.engine import Engine
+from flowmc.sampling.evidence_chains import in_batches
 from flowmc.sampling.particles import Particles
 from flowmc.sampling.state import DrawChunk, RunState
 from flowmc.sampling.sweep import JUMP, LOCAL
@@ -63,8 +64,8 @@ def refine(
     efficiency = effective_sample_size(log_weight) / len(log_weight)
     before = state.scalars.get("efficiency", 0.0)
     chunk = _chunk(swept, window=len(state.history))
-    fitted = _refit(engine, carrier, state, 1.0)
-    states = np.concatenate([m.position[-1] for m in swept])
+    is_misled = _is_misled(engine, chunk)
+    fitted = _refit(engine, carrier, state, 1.0, is_misled=is_misled)
     record = replace(
         fitted,
         name=f"refine {number + 1}",
@@ -81,7 +82,6 @@ def refine(
         state,
         scalars={**state.scalars, "efficiency": efficiency},
         warmup=(*state.warmup, chunk),
-        scout={"draws": states},
         history=(*state.history, record),
     )
     state = carrier.store(state, particles, unit=number + 1)
@@ -145,7 +145,14 @@ def _sweep(
     return moved, swept
 
 
-def _refit(engine: Engine, carrier: Carrier, state: RunState, b: float) -> WindowRecord:
+def _refit(
+    engine: Engine,
+    carrier: Carrier,
+    state: RunState,
+    b: float,
+    *,
+    is_misled: bool = False,
+) -> WindowRecord:
     """Fit to what the ladder knows of `b`; return the fit as a window of no steps."""
     learner, number = engine.learner, len(state.history)
     carrier.fill_reservoir(b, label=f"reservoir {number}")
@@ -155,6 +162,9 @@ def _refit(engine: Engine, carrier: Carrier, state: RunState, b: float) -> Windo
     if engine.is_free_to_choose and efficiency < POOR and not has_tried:
         again = 2000 + number
         notes.append(learner.try_family(OTHER_FAMILY, window=again, progress=False))
+    if is_misled and learner.rules == "network":
+        learner.let_rule("affine")
+        notes.append(f"the last window's proposals liked {learner.affine_name} better")
     return WindowRecord(
         name="arrival",
         model=learner.model.name,
@@ -162,6 +172,24 @@ def _refit(engine: Engine, carrier: Carrier, state: RunState, b: float) -> Windo
         notes=tuple(notes),
         training=training,
     )
+
+
+def _is_misled(engine: Engine, fresh: DrawChunk) -> bool:
+    """Whether proposals that no map has seen like the clusters better than the network.
+
+    States of chains that are held out of a fit have near copies among those in it.
+    """
+    proposals = engine.learner.proposals
+    inside = np.isfinite(fresh.proposal_log_weight)
+    if not inside.any():
+        return False
+    x, log_weight = fresh.proposal[inside], fresh.proposal_log_weight[inside]
+    weight = np.exp(log_weight - log_weight.max())
+    score = {
+        name: np.average(in_batches(proposals[name].log_prob, x)[0], weights=weight)
+        for name in ("affine", "network")
+    }
+    return bool(score["affine"] > score["network"])
 
 
 def _chunk(swept: list[Moves], *, window: int) -> DrawChunk:
