@@ -114,7 +114,8 @@ def _sample(
         display.say(f"There is nothing to resume in {folder.path}; starting a new run")
     write_resolved(config, folder)
     with stop_on_signals(notice=not options.quiet) as should_stop:
-        posterior = flowmc.sample(
+        sampler = flowmc.sample_smc if _is_smc(config) else flowmc.sample
+        posterior = sampler(
             target,
             **_sample_arguments(config),
             progress=display.progress,
@@ -127,9 +128,9 @@ def _sample(
 
 
 def _sample_arguments(config: Config) -> dict[str, Any]:
-    arguments = config.sample.model_dump()
-    arguments["schedule"] = build_schedule(arguments["schedule"] or {})
-    if arguments["initial"] is not None:
+    sampler, arguments = config.sample.sampler, config.sample.arguments
+    arguments["schedule"] = build_schedule(arguments["schedule"] or {}, sampler=sampler)
+    if arguments.get("initial") is not None:
         import numpy as np
 
         try:
@@ -140,6 +141,10 @@ def _sample_arguments(config: Config) -> dict[str, Any]:
                 f"{str(error).rstrip('.')}."
             ) from error
     return arguments
+
+
+def _is_smc(config: Config) -> bool:
+    return config.sample.sampler == "smc"
 
 
 def _check_model(name: str) -> None:

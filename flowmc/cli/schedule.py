@@ -3,28 +3,32 @@
 __all__ = ["build_record", "build_schedule"]
 
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from flowmc.cli.config_errors import nearest
 from flowmc.core.errors import ConfigurationError
 
 
-def build_schedule(table: Mapping[str, Any]) -> Any:
+def build_schedule(table: Mapping[str, Any], *, sampler: str = "mcmc") -> Any:
     """Return the `Schedule` that `table` describes; keys left out keep their default.
+
+    Args:
+        table: Of the file.
+        sampler: "mcmc" or "smc", whose defaults differ.
 
     Raises:
         ConfigurationError: Names the key, such as `sample.schedule.train.patience`.
     """
-    from flowmc.sampling.settings import Schedule
+    from flowmc.sampling.settings import Schedule, smc_schedule
 
-    return build_record(Schedule, table, path="sample.schedule")
+    defaults = smc_schedule() if sampler == "smc" else Schedule()
+    return build_record(defaults, table, path="sample.schedule")
 
 
-def build_record(record: Any, table: Mapping[str, Any], *, path: str) -> Any:
-    """Build the dataclass `record` from plain values of the types of its defaults."""
-    defaults = record()
-    known = [field.name for field in fields(record)]
+def build_record(defaults: Any, table: Mapping[str, Any], *, path: str) -> Any:
+    """Return the dataclass `defaults` with plain values of the same types put in."""
+    known = [field.name for field in fields(defaults)]
     values = {}
     for key, value in table.items():
         if key not in known:
@@ -33,13 +37,13 @@ def build_record(record: Any, table: Mapping[str, Any], *, path: str) -> Any:
                 f"Known keys: {', '.join(known)}."
             )
         values[key] = _cast(value, getattr(defaults, key), path=f"{path}.{key}")
-    return record(**values)
+    return replace(defaults, **values)
 
 
 def _cast(value: Any, default: Any, *, path: str) -> Any:
     if is_dataclass(default) and not isinstance(default, type):
         if isinstance(value, Mapping):
-            return build_record(type(default), value, path=path)
+            return build_record(default, value, path=path)
         wanted = "a table"
     elif isinstance(default, tuple):
         if isinstance(value, list | tuple):

@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from flowmc.core.errors import InitialPositionError
 from flowmc.core.seeds import fold_in, generator
 from flowmc.sampling.budget import Room
 from flowmc.sampling.costs import tempered_cost
 from flowmc.sampling.descent import descend
 from flowmc.sampling.engine import Engine
 from flowmc.sampling.evidence_chains import in_batches
+from flowmc.sampling.initial import no_density
 from flowmc.sampling.ladder import Ladder
 from flowmc.sampling.particles import Particles, correlation
 from flowmc.sampling.recycled import Recycled, WeightedRows, pooled
@@ -85,16 +85,7 @@ class Annealer:
             x = np.concatenate([x, more])
             log_prob = np.concatenate([log_prob, self._space.log_prob(more)])
         if not np.isfinite(log_prob).any():
-            names = self._space.target.names
-            theta = self._space.to_theta(x[:1])[0][0]
-            raise InitialPositionError(
-                "Some starting point must have a finite log-density; all of "
-                f"{len(x)} draws of the {self._reference_name()} gave -inf, the first "
-                f"at {dict(zip(names, theta, strict=True))}. Pass `initial` positions, "
-                "or check the prior and the bounds.",
-                theta=theta,
-                names=names,
-            )
+            raise no_density(self._space, x)
         log_reference = self._space.log_reference(x)
         self.ladder.add(x, log_prob, log_reference, b=0.0, log_evidence=0.0)
         rates = {"local": np.nan, "jump": np.nan}
@@ -249,8 +240,3 @@ class Annealer:
             count=min(count, MOST_COUNTED),
             largest=getattr(kernel, "max_step_size", np.inf),
         )
-
-    def _reference_name(self) -> str:
-        if self._space.target.has_prior:
-            return "prior"
-        return "box of the bounds" if self._space.is_bounded else "default reference"

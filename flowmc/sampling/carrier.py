@@ -54,11 +54,14 @@ class Carrier:
 
     def store(self, state: RunState, particles: Particles, *, unit: int) -> RunState:
         """Return the state with the cloud and all that was learned."""
-        parts = {"ladder": self.annealer.ladder, "recycled": self.annealer.recycled}
+        parts = {
+            "ladder": self.annealer.ladder.to_arrays(),
+            "recycled": self.annealer.recycled.to_arrays(),
+        }
         named = {
             f"{part}/{name}": array
-            for part, rows in parts.items()
-            for name, array in rows.to_arrays().items()
+            for part, arrays in parts.items()
+            for name, array in arrays.items()
         }
         before = state.scalars.get("first_draws", 0)
         return replace(

@@ -79,6 +79,11 @@ class Recycled:
         found = [self._one(number, b) for number in numbers]
         return [rows for rows in found if rows.size >= LEAST_EFFECTIVE]
 
+    def last(self, b: float) -> WeightedRows | None:
+        """Return the newest set, weighted for `b`; None if there is none."""
+        numbers = self._columns["number"]
+        return self._one(numbers[-1], b) if len(numbers) else None
+
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return everything as arrays, for checkpoints."""
         return {**self._columns, "last": np.array(self._last)}
@@ -106,18 +111,18 @@ def pooled(ladder: Ladder, recycled: Recycled, b: float) -> WeightedRows:
     log_weight = ladder.log_weight(b)
     size = effective_sample_size(log_weight) / CORRELATED
     own = WeightedRows(*ladder.rows, log_weight, float(logsumexp(log_weight)), size)
-    parts = [own, *recycled.sets(b)]
-    total = sum(part.size for part in parts)
+    kept = [part for part in (own, *recycled.sets(b)) if part.size > 0.0]
+    total = sum(part.size for part in kept)
+    log_sizes = [math.log(part.size / total) for part in kept]
     weights = [
-        part.log_weight - logsumexp(part.log_weight) + math.log(part.size / total)
-        for part in parts
-        if part.size > 0.0
+        part.log_weight - logsumexp(part.log_weight) + log_size
+        for part, log_size in zip(kept, log_sizes, strict=True)
     ]
-    log_sizes = [math.log(part.size / total) for part in parts if part.size > 0.0]
-    evidences = [part.log_evidence for part in parts if part.size > 0.0]
-    columns = zip(*(part[:3] for part in parts if part.size > 0.0), strict=True)
+    evidences = [part.log_evidence for part in kept]
     return WeightedRows(
-        *(np.concatenate(column) for column in columns),
+        np.concatenate([part.x for part in kept]),
+        np.concatenate([part.log_prob for part in kept]),
+        np.concatenate([part.log_reference for part in kept]),
         np.concatenate(weights),
         float(logsumexp(np.add(evidences, log_sizes))),
         total,

@@ -1,6 +1,13 @@
 """`flowmc.sample`: adaptive flow MCMC from a target to a judged posterior."""
 
-__all__ = ["DEFAULT_MODEL", "first_state", "identity_of", "sample"]
+__all__ = [
+    "DEFAULT_MODEL",
+    "described",
+    "first_state",
+    "identity_of",
+    "kept_reasons",
+    "sample",
+]
 
 import os
 from collections.abc import Callable
@@ -108,7 +115,7 @@ def sample(
         "num_chains": num_chains,
         "kernel": kernel,
         "reproducible": max_seconds is None and settings.shares_by == "counts",
-        **_described(model, seed, settings),
+        **described(model, seed, settings),
     }
     bar = make_progress(progress)
     local = choose_local(kernel, target, limit=max_evaluations, num_chains=num_chains)
@@ -134,20 +141,20 @@ def sample(
         state, reasons = run_adaptive(
             engine, state, initial=initial, budget=budget, saver=saver, progress=bar
         )
-        reasons = _kept_reasons(reasons, config, target_ess=target_ess)
+        reasons = kept_reasons(reasons, config, target_ess=target_ess)
         reasons += _reasons_of_start(space, initial, state)
         wanted = None if target_ess or max_seconds else num_draws
         return assemble(engine, state, num_draws=wanted, config=config, reasons=reasons)
 
 
-def _kept_reasons(reasons: list[str], config: dict, *, target_ess: Any) -> list[str]:
+def kept_reasons(reasons: list[str], config: dict, *, target_ess: Any) -> list[str]:
     """Return the reasons that count; fewer draws than asked for are not worse ones."""
     if reasons and target_ess is None:
         config["cut_short"], reasons = reasons[0], []
     return reasons
 
 
-def _described(model: Any, seed: Any, settings: Schedule) -> dict[str, Any]:
+def described(model: Any, seed: Any, settings: Schedule) -> dict[str, Any]:
     """Return what the configuration says of model, seed and schedule."""
     return {
         "model": model if isinstance(model, str) else model.description,

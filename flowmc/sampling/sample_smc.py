@@ -4,7 +4,6 @@ __all__ = ["sample_smc"]
 
 import os
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any
 
 from flowmc.core.checks import check_positive_integer
@@ -17,24 +16,28 @@ from flowmc.sampling.device import place
 from flowmc.sampling.engine import Engine
 from flowmc.sampling.latent import is_latent
 from flowmc.sampling.local_kernels import check_local
-from flowmc.sampling.sample import DEFAULT_MODEL, first_state, identity_of
+from flowmc.sampling.sample import (
+    DEFAULT_MODEL,
+    described,
+    first_state,
+    identity_of,
+    kept_reasons,
+)
 from flowmc.sampling.sample_arguments import (
     check_model_and_limits,
     check_resumable,
     check_target,
 )
 from flowmc.sampling.saver import Saver
-from flowmc.sampling.settings import Schedule
+from flowmc.sampling.settings import Schedule, smc_schedule
 from flowmc.sampling.smc_assemble import assemble_smc
 from flowmc.sampling.smc_loop import run_smc
 from flowmc.sampling.smc_settings import (
     affordable,
     chains_for,
     smc_kernel,
-    smc_schedule,
 )
 from flowmc.sampling.space import Space
-from flowmc.sampling.warmup import KERNEL_NAMES
 from flowmc.targets.target import Target
 
 
@@ -104,7 +107,7 @@ def sample_smc(
     settings = schedule or smc_schedule()
     particles = affordable(num_particles, settings, max_evaluations)
     chains = chains_for(particles, settings, target)
-    local = smc_kernel(kernel, target, limit=max_evaluations, num_chains=chains)
+    chosen = smc_kernel(kernel, target, limit=max_evaluations, num_chains=chains)
     bar = make_progress(progress)
     config = {
         "sampler": "smc",
@@ -112,18 +115,13 @@ def sample_smc(
         "num_particles": num_particles,
         "kernel": kernel,
         "reproducible": max_seconds is None,
-        "model": model if isinstance(model, str) else model.description,
-        "kernel_names": list(KERNEL_NAMES),
-        "seed": [int(word) for word in root_seed(seed)],
-        "schedule": asdict(settings),
+        **described(model, seed, settings),
     }
     with place(device):
-        space = Space(target)
-        _check_reference(space)
         engine = Engine(
-            space,
+            _space_of(target),
             model=DEFAULT_MODEL if model == "auto" else model,
-            kernel=local,
+            kernel=chosen,
             schedule=settings,
             num_chains=chains,
             seed=root_seed(seed),
@@ -139,15 +137,15 @@ def sample_smc(
         state, reasons = run_smc(
             engine, state, budget=budget, saver=saver, progress=bar
         )
-        if reasons and target_ess is None:
-            # Fewer effective draws than asked for are not worse ones.
-            config["cut_short"], reasons = reasons[0], []
+        reasons = kept_reasons(reasons, config, target_ess=target_ess)
         return assemble_smc(
             engine, state, num_draws=num_draws, config=config, reasons=reasons
         )
 
 
-def _check_reference(space: Space) -> None:
+def _space_of(target: Target) -> Space:
+    """Return the target in unbounded coordinates, if it can be annealed to."""
+    space = Space(target)
     if not space.has_reference:
         names = ", ".join(space.target.names[:4])
         raise ConfigurationError(
@@ -155,6 +153,7 @@ def _check_reference(space: Space) -> None:
             f"target, of {names}, has neither. Pass `log_likelihood_fn` with `prior`, "
             "or finite `bounds`; or use `flowmc.sample`."
         )
+    return space
 
 
 def _check_density(engine: Engine) -> None:

@@ -4,7 +4,13 @@ Everything counts draws, steps and evaluations; nothing here is a time.  Only
 `shares_by` lets a clock decide something.
 """
 
-__all__ = ["AnnealSettings", "Schedule", "TrainSettings", "default_schedule"]
+__all__ = [
+    "AnnealSettings",
+    "Schedule",
+    "TrainSettings",
+    "default_schedule",
+    "smc_schedule",
+]
 
 from dataclasses import dataclass, field, replace
 
@@ -14,6 +20,11 @@ TEMPERATURES = 20  # that an annealing usually takes
 ANNEAL_SHARE = 1.0 / 3.0  # of a budget of evaluations
 SHARES_BY = ("counts", "seconds")
 DESCENT_PART = 8  # of a budget, for the descents of each group
+# Of `smc_schedule`: heavy tails of all, and of each cluster; the steps of a sweep;
+# first draws, as a multiple of one temperature's.
+SMC_TAILS, SMC_WIDE = 0.05, 0.1
+SMC_LOCAL, SMC_JUMPS = 2, 4
+SMC_FIRST = 2
 
 
 @dataclass(frozen=True)
@@ -134,3 +145,27 @@ def default_schedule(num_chains: int, max_evaluations: int | None) -> Schedule:
         max_descent=min(usual.anneal.max_descent, max_evaluations // DESCENT_PART),
     )
     return replace(usual, anneal=anneal)
+
+
+def smc_schedule() -> Schedule:
+    """Return the settings of an annealing whose every state counts.
+
+    A sweep of each chain makes six states, all of which are kept and weighted, so
+    that a temperature costs one evaluation a particle.
+    """
+    sweep = SMC_LOCAL + SMC_JUMPS
+    anneal = AnnealSettings(
+        particles_per_chain=1,
+        first_draws=SMC_FIRST * sweep,
+        rows_per_sweep=sweep,
+        max_sweeps=2,
+        recycles=True,
+    )
+    return Schedule(
+        num_local=SMC_LOCAL,
+        num_jumps=SMC_JUMPS,
+        defensive_weight=SMC_TAILS,
+        wide_share=SMC_WIDE,
+        second_group=False,
+        anneal=anneal,
+    )

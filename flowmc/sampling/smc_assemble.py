@@ -11,7 +11,7 @@ import numpy as np
 from flowmc.core.errors import InitialPositionError
 from flowmc.core.seeds import fold_in, generator
 from flowmc.models.saving import from_saved, to_saved
-from flowmc.results.diagnostics import compute_diagnostics
+from flowmc.results.diagnostics import Diagnostics, compute_diagnostics
 from flowmc.results.modes import find_modes
 from flowmc.results.posterior import Posterior
 from flowmc.results.verdict import judge
@@ -47,23 +47,13 @@ def assemble_smc(
         InitialPositionError: No draw of the proposal has any density.
     """
     started, before = time.perf_counter(), engine.seconds
-    space, chunk, log_weight = engine.space, join_chunks(state.draws), None
+    space, chunk = engine.space, join_chunks(state.draws)
     log_weight = weights_so_far(state)
     chosen = _resample(engine, log_weight, num_draws)
     theta, log_det = space.to_theta(chunk.proposal[chosen])
     theta, log_prob = theta[:, None], (chunk.log_prob[chosen, 0] - log_det)[:, None]
     weighted = weighted_of(space, chunk)
-    diagnostics = compute_diagnostics(
-        theta,
-        log_prob,
-        names=space.target.names,
-        weighted_log_weight=log_weight,
-        acceptance=_acceptance(state),
-        num_bad_values=state.num_bad_values,
-        bad_values=state.bad_values,
-        mode_report=_mode_report(engine, state, theta, log_prob),
-    )
-    diagnostics = for_weighted(diagnostics, weighted.theta, weighted.log_weight)
+    diagnostics = _diagnostics(engine, state, theta, log_prob, weighted)
     evidence = _evidence(state, log_weight)
     reasons = [*reasons, *reasons_against(engine, state)]
     value, error = evidence.get("importance", (None, None))
@@ -88,6 +78,21 @@ def assemble_smc(
         saved_model=to_saved(engine.learner.model),
         rebuild_model=from_saved,
     )
+
+
+def _diagnostics(engine, state: RunState, theta, log_prob, weighted) -> Diagnostics:
+    """Return the diagnostics of the resampled draws, sized by the weighted ones."""
+    found = compute_diagnostics(
+        theta,
+        log_prob,
+        names=engine.space.target.names,
+        weighted_log_weight=weighted.log_weight,
+        acceptance=_acceptance(state),
+        num_bad_values=state.num_bad_values,
+        bad_values=state.bad_values,
+        mode_report=_mode_report(engine, state, theta, log_prob),
+    )
+    return for_weighted(found, weighted.theta, weighted.log_weight)
 
 
 def _resample(engine: Engine, log_weight: np.ndarray, num_draws: int) -> np.ndarray:

@@ -6,7 +6,7 @@ they lie where it hardly ever draws, or have other means than the weighted draws
 answer is not to be trusted.
 """
 
-__all__ = ["reasons_against"]
+__all__ = ["is_unfit", "reasons_against"]
 
 from collections.abc import Iterator
 
@@ -20,7 +20,7 @@ from flowmc.sampling.maps import spread
 from flowmc.sampling.smc_draw import log_q_of, weights_so_far
 from flowmc.sampling.state import RunState, join_chunks
 
-RARE = 20.0  # proposals to be expected where a share of the states lies
+RARE = 50.0  # times less often proposed than the posterior goes there
 SIGMAS = 5.0  # of the difference of two means
 LEAST_SHIFT = 0.1  # of a mean that is told, in standard deviations
 LEAST_FIRST = 32  # draws of the reference that an annealing can start from
@@ -36,6 +36,11 @@ def reasons_against(engine: Engine, state: RunState) -> list[str]:
         *_unseen(engine, state),
         *_means(engine, state),
     ]
+
+
+def is_unfit(engine: Engine, state: RunState) -> bool:
+    """Whether the draws so far show that the frozen map is not what to draw from."""
+    return any((*_weights(state), *_unseen(engine, state)))
 
 
 def _start(state: RunState) -> Iterator[str]:
@@ -83,10 +88,8 @@ def _unseen(engine: Engine, state: RunState) -> Iterator[str]:
     if len(x) < MIN_STATES or not np.isfinite(log_weight).any():
         return
     log_ratio = log_prob - log_q_of(engine, x)
-    # Proposals to be expected where a small share of the states is.
-    total = np.logaddexp.reduce(log_weight)
-    expected = np.exp(np.clip(total - log_ratio, -700.0, 700.0))
-    share = float(np.mean(UNSEEN_LIMIT * expected < RARE))
+    log_evidence = np.logaddexp.reduce(log_weight) - np.log(len(log_weight))
+    share = float(np.mean(log_ratio - log_evidence > np.log(RARE)))
     if share > UNSEEN_LIMIT:
         yield (
             f"The proposal must draw where chains go; {share:.1%} of their states at "

@@ -6,22 +6,33 @@ Nothing that was drawn while the map still changed has a part in it.  Draws outs
 support have weight zero, and count.
 """
 
-__all__ = ["draw", "effective_draws", "next_batch"]
+__all__ = [
+    "draw",
+    "effective_draws",
+    "give_back",
+    "log_q_of",
+    "next_batch",
+    "weights_so_far",
+]
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from flowmc.core.seeds import fold_in
+from flowmc.sampling.annealing import Annealer
 from flowmc.sampling.engine import Engine
 from flowmc.sampling.evidence_chains import in_batches
-from flowmc.sampling.state import DrawChunk, RunState
+from flowmc.sampling.space import Space
+from flowmc.sampling.state import DrawChunk, RunState, join_chunks
 from flowmc.sampling.sweep import JUMP
 from flowmc.sampling.temper import effective_sample_size
 
 MOST_AT_ONCE = 8192
 LEAST_AT_ONCE = 256
+FIRST_AT_ONCE = 2048  # which show whether the map is fit to be drawn from
 LIKELY = 0.5  # effective draws for each proposal, where nothing was measured
 
 
@@ -38,14 +49,15 @@ def next_batch(state: RunState, *, wanted: float, room: float, pool: int) -> int
     done = effective_sample_size(log_weight) if len(log_weight) else 0.0
     rate = done / len(log_weight) if done else state.scalars.get("efficiency", LIKELY)
     missing = (wanted - done) / max(rate, 1e-3)
-    count = int(np.clip(math.ceil(missing), LEAST_AT_ONCE, MOST_AT_ONCE))
+    most = MOST_AT_ONCE if len(log_weight) else FIRST_AT_ONCE
+    count = int(np.clip(math.ceil(missing), LEAST_AT_ONCE, most))
     count = pool * -(-count // pool)
     return count if count <= room else pool * int(max(room, 0) // pool)
 
 
 def draw(engine: Engine, state: RunState, *, count: int) -> RunState:
     """Make `count` draws of the frozen proposal and evaluate them."""
-    space, seed = engine.space, fold_in(engine.seed, "draw", state.unit)
+    space, seed = engine.space, draw_seed(engine, state)
     x, log_q = (
         tensor.numpy()
         for tensor in engine.learner.proposal.sample_and_log_prob(count, seed=seed)
@@ -69,6 +81,23 @@ def draw(engine: Engine, state: RunState, *, count: int) -> RunState:
         proposal_log_weight=log_weight,
     )
     return replace(state, unit=state.unit + 1, draws=(*state.draws, chunk))
+
+
+def draw_seed(engine: Engine, state: RunState) -> Any:
+    """Return the seed of the next batch, of its own for every frozen map."""
+    returns = int(state.scalars.get("returns", 0))
+    return fold_in(engine.seed, "draw", returns, state.unit)
+
+
+def give_back(annealer: Annealer, space: Space, state: RunState) -> None:
+    """Let the annealer learn from final draws, which are then no longer final."""
+    chunk = join_chunks(state.draws)
+    usable = np.isfinite(chunk.proposal).all(axis=1)
+    x, log_prob = chunk.proposal[usable], chunk.log_prob[usable, 0]
+    log_weight = chunk.proposal_log_weight[usable]
+    with np.errstate(invalid="ignore"):
+        log_q = np.where(np.isneginf(log_weight), 0.0, log_prob - log_weight)
+    annealer.recycled.add(x, log_prob, space.log_reference(x), log_q)
 
 
 def weights_so_far(state: RunState) -> np.ndarray:

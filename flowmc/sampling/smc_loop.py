@@ -15,13 +15,21 @@ from flowmc.sampling.carrier import Carrier
 from flowmc.sampling.engine import Engine
 from flowmc.sampling.main_loop import MainLoop, carry
 from flowmc.sampling.saver import Saver
-from flowmc.sampling.smc_draw import draw, effective_draws, next_batch, weights_so_far
+from flowmc.sampling.smc_checks import is_unfit
+from flowmc.sampling.smc_draw import (
+    draw,
+    effective_draws,
+    give_back,
+    next_batch,
+    weights_so_far,
+)
 from flowmc.sampling.smc_refine import begin, freeze, refine
 from flowmc.sampling.smc_shown import SmcShown
 from flowmc.sampling.state import RunState, spend
 from flowmc.sampling.temper import effective_sample_size
 
 ANNEAL_SHARE, LEARN_SHARE = 0.6, 0.75  # of a budget, all before included
+MOST_RETURNS = 3  # from draws to learning
 MOST_FACTOR = 25  # draws for each effective one wanted, after which it is hopeless
 
 
@@ -122,7 +130,37 @@ class SmcLoop(MainLoop):
             state = spend(state, started, engine.seconds - before)
         counted = self._counted(state)
         self._shown.drawn(state, counted)
+        if self._should_return(state, counted.num_spent):
+            return self._return(state)
         return self.finish_if_enough(state, num_spent=counted.num_spent)
+
+    def _should_return(self, state: RunState, num_spent: int) -> bool:
+        """Whether a first batch shows an unfit map, and learning is affordable."""
+        can_learn = state.scalars["inverse_temperature"] >= 1.0
+        is_first = state.unit == 1 and state.scalars.get("returns", 0) < MOST_RETURNS
+        is_late = self._budget.is_spent(num_spent, share=LEARN_SHARE)
+        return can_learn and is_first and not is_late and is_unfit(self._engine, state)
+
+    def _return(self, state: RunState) -> RunState:
+        """Go back to learning, from the draws as well: they are final no longer."""
+        carrier, engine = self._carrier, self._engine
+        particles = carrier.restore(state)
+        give_back(carrier.annealer, engine.space, state)
+        record = WindowRecord(
+            name="draws given back",
+            model=engine.learner.model.name,
+            num_steps=len(weights_so_far(state)),
+            notes=("the proposal missed a region: learning goes on",),
+        )
+        scalars = {**state.scalars, "returns": state.scalars.get("returns", 0) + 1}
+        state = replace(
+            state,
+            phase="refine",
+            draws=(),
+            scalars=scalars,
+            history=(*state.history, record),
+        )
+        return carrier.store(state, particles, unit=int(scalars["windows"]))
 
     def finish_if_enough(
         self, state: RunState, *, num_spent: int | None = None
@@ -149,7 +187,9 @@ class SmcLoop(MainLoop):
             settings={"efficiency": effective / max(count, 1)},
             notes=("frozen: no weight changed",),
         )
-        return replace(state, phase="done", history=(*state.history, record))
+        learned = self._engine.learner.to_arrays()  # no ladder is needed any more
+        history = (*state.history, record)
+        return replace(state, phase="done", learned=learned, history=history)
 
     def _room(self, state: RunState, share: float) -> Room:
         """Return what is left for learning: the last draws are not to be touched."""

@@ -13,19 +13,21 @@ from dataclasses import replace
 import numpy as np
 
 from flowmc.core.records import WindowRecord
-from flowmc.core.seeds import fold_in
+from flowmc.core.seeds import fold_in, generator
 from flowmc.sampling.budget import Room
 from flowmc.sampling.carrier import Carrier
 from flowmc.sampling.costs import tempered_cost
 from flowmc.sampling.engine import Engine
 from flowmc.sampling.evidence_chains import in_batches
 from flowmc.sampling.particles import Particles
+from flowmc.sampling.recycled import Recycled
 from flowmc.sampling.state import DrawChunk, RunState
 from flowmc.sampling.sweep import JUMP, LOCAL
 from flowmc.sampling.temper import effective_sample_size
 from flowmc.sampling.tempered import Moves, run_tempered
 
 SWEEPS = 2  # of a window
+REFRESHED = 0.25  # of the particles, from the last proposals
 MOST_WINDOWS = 6
 BEST = 0.9  # effective draws for each proposal that no map exceeds
 POOR, OTHER_FAMILY = 0.1, "spline_autoregressive"
@@ -112,17 +114,19 @@ def is_worth_more(now: float, before: float, *, wanted: float, cost: float) -> b
 
 
 def freeze(engine: Engine, state: RunState) -> RunState:
-    """End learning: from here on no weight changes, and no ladder is kept."""
-    learned = engine.learner.to_arrays()
-    return replace(state, phase="draw", unit=0, learned=learned)
+    """End learning: from here on no weight changes."""
+    learned = {**state.learned, **engine.learner.to_arrays()}
+    scalars = {**state.scalars, "windows": state.unit}
+    return replace(state, phase="draw", unit=0, learned=learned, scalars=scalars)
 
 
 def _sweep(
     engine: Engine, carrier: Carrier, particles: Particles, *, number: int, count: int
 ) -> tuple[Particles, list[Moves]]:
     """Move the particles at the target; every state enters the ladder."""
-    annealer, swept = carrier.annealer, []
-    x, log_prob, step_size = particles.x, particles.log_prob, particles.step_size
+    annealer, swept, step_size = carrier.annealer, [], particles.step_size
+    random = generator(fold_in(engine.seed, "refresh", number))
+    x, log_prob = _refreshed(annealer.recycled, particles, random=random)
     for index in range(count):
         moves = run_tempered(
             engine,
@@ -143,6 +147,24 @@ def _sweep(
         x=x, log_prob=log_prob, step_size=step_size, acceptance=rates
     )
     return moved, swept
+
+
+def _refreshed(
+    recycled: Recycled, particles: Particles, *, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Put some particles where the last proposals found weight.
+
+    A region that the particles have lost, and a proposal met, has all the weight of its
+    set: what it is worth is for the next map to tell, once chains have been there.
+    """
+    x, log_prob = particles.x.copy(), particles.log_prob.copy()
+    rows = recycled.last(1.0)
+    if rows is None or not np.isfinite(rows.log_weight).any():
+        return x, log_prob
+    count = max(1, int(REFRESHED * len(x)))
+    replaced = random.permutation(len(x))[:count]
+    x[replaced], log_prob[replaced], _ = rows.resample(count, random=random)
+    return x, log_prob
 
 
 def _refit(

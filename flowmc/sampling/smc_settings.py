@@ -1,42 +1,15 @@
 """How `sample_smc` lays out its work: chains, sweeps, and what a temperature costs."""
 
-__all__ = ["affordable", "chains_for", "smc_kernel", "smc_schedule"]
+__all__ = ["affordable", "chains_for", "smc_kernel"]
 
 from flowmc.core.errors import ConfigurationError
 from flowmc.sampling.local_kernels import IN_AFFINE, choose_local
-from flowmc.sampling.settings import AnnealSettings, Schedule
+from flowmc.sampling.settings import Schedule
 from flowmc.targets.target import Target
 
-TAILS, WIDE = 0.05, 0.1  # of the proposal: heavy tails of all, and of each cluster
 LEAST_CHAINS = 8  # resampled at each temperature
-NUM_LOCAL, NUM_JUMPS = 2, 2  # of a sweep
 LEAST_UNITS = 8  # temperatures that a budget must have room for, with fewest particles
 TEMPERATURES = 20  # that particles are to be carried through by a budget
-FIRST_FACTOR = 2  # times the particles of one temperature
-
-
-def smc_schedule() -> Schedule:
-    """Return the settings of an annealing whose every state counts.
-
-    A sweep of each chain makes four states, all of which are kept and weighted, so
-    that a temperature costs one evaluation a particle.
-    """
-    sweep = NUM_LOCAL + NUM_JUMPS
-    anneal = AnnealSettings(
-        particles_per_chain=1,
-        first_draws=FIRST_FACTOR * sweep,
-        rows_per_sweep=sweep,
-        max_sweeps=2,
-        recycles=True,
-    )
-    return Schedule(
-        num_local=NUM_LOCAL,
-        num_jumps=NUM_JUMPS,
-        defensive_weight=TAILS,
-        wide_share=WIDE,
-        second_group=False,
-        anneal=anneal,
-    )
 
 
 def chains_for(num_particles: int, schedule: Schedule, target: Target) -> int:

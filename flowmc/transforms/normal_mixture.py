@@ -92,8 +92,6 @@ def fit_normal_mixture(
         for start in starts:
             best, score = _better(best, score, _maximize(seen, start), held)
         num_failed = 0 if best is not before else num_failed + 1
-        if count == most:
-            break
         count = min(2 * count, most)
     return _moved(_maximize(unit, best) if best.num_laws > 1 else best, whole)
 
