@@ -10,42 +10,42 @@ from tests.unit.sampling.runs import small_model
 from tests.unit.sampling.smc_cases import gaussian, run
 from tests.unit.sampling.test_resume import StopAfter
 
+OPTIONS = {"num_draws": 3000, "target_ess": 3000.0}
 
-def test_interrupted_at_every_unit(tmp_path):
-    whole = run(gaussian(), model=small_model(), num_draws=4000)
+
+def play(**options):
+    return run(gaussian(), **{**OPTIONS, "model": small_model(), **options})
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A whole run, and the file it leaves."""
+    path = tmp_path_factory.mktemp("smc") / "state.h5"
+    return play(checkpoint=path), path
+
+
+def test_interrupted_and_resumed(whole, tmp_path):
     path, phases = tmp_path / "state.h5", []
-    for _ in range(40):
+    for count in (2, 3, 1, 1, 1):
         try:
-            resumed = run(
-                gaussian(),
-                model=small_model(),
-                num_draws=4000,
-                checkpoint=path,
-                resume=True,
-                should_stop=StopAfter(1),
-            )
+            play(checkpoint=path, resume=True, should_stop=StopAfter(count))
             break
         except InterruptedRunError:
             phases.append(state_from_checkpoint(*load_checkpoint(path)).phase)
-    assert {"anneal", "refine", "draw"} <= set(phases)
-    assert len(phases) > 6
-    assert_same_posterior(resumed, whole)
+    assert len(set(phases)) >= 2
+    resumed = play(checkpoint=path, resume=True)
+    assert_same_posterior(resumed, whole[0])
 
 
-def test_a_finished_run_goes_on_if_more_is_asked(tmp_path):
-    path = tmp_path / "state.h5"
-    first = run(gaussian(), checkpoint=path)
-    more = run(gaussian(), checkpoint=path, resume=True, num_draws=3000)
+def test_a_finished_run_goes_on_if_more_is_asked(whole):
+    first, path = whole
+    more = play(checkpoint=path, resume=True, target_ess=6000.0)
     assert more.weighted.num_proposals > first.weighted.num_proposals
-    assert more.theta.shape == (3000, 1, 2)
     count = len(first.weighted.theta)
     assert (more.weighted.theta[:count] == first.weighted.theta).all()
 
 
-def test_another_run_is_not_resumed(tmp_path):
-    path = tmp_path / "state.h5"
-    with pytest.raises(InterruptedRunError):
-        run(gaussian(), checkpoint=path, should_stop=StopAfter(1))
+def test_another_run_is_not_resumed(whole):
     for change in ({"seed": 6}, {"num_particles": 768}):
         with pytest.raises(CheckpointMismatchError):
-            run(gaussian(), checkpoint=path, resume=True, **change)
+            play(checkpoint=whole[1], resume=True, **change)
