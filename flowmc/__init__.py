@@ -20,6 +20,7 @@ __all__ = [
     "moves",
     "run_chains",
     "sample",
+    "sample_smc",
     "save_model",
     "targets",
 ]
@@ -44,6 +45,7 @@ _HOME = {
     "log_evidence": "flowmc.sampling.log_evidence",
     "run_chains": "flowmc.sampling.chains",
     "sample": "flowmc.sampling.sample",
+    "sample_smc": "flowmc.sampling.sample_smc",
     "save_model": "flowmc.models.saving",
     "ModelError": "flowmc.core.errors",
 }

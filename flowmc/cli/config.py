@@ -6,7 +6,7 @@ posterior = "k2_24.py:graph_target"   # path from here, or "package.module:name"
 arguments = { on_nan = "reject" }     # keywords for that function
 
 [sample]                              # the keywords of `flowmc.sample`
-num_draws = 1000
+num_draws = 1000                      # or, with sampler = "smc", of `sample_smc`
 
 [output]
 plots = true
@@ -17,10 +17,18 @@ __all__ = ["Config", "OutputSection", "SampleSection", "TargetSection", "load_co
 
 import os
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    model_validator,
+)
 
 from flowmc.cli.config_errors import describe
 from flowmc.cli.schedule import build_schedule
@@ -28,6 +36,8 @@ from flowmc.core.errors import ConfigurationError
 
 PositiveInteger = Annotated[int, Field(ge=1)]
 PositiveNumber = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+SMC_DEFAULTS = {"num_draws": 4000, "num_particles": 1024}
+FOREIGN_KEYS = {"mcmc": ("num_particles",), "smc": ("num_chains", "initial")}
 
 
 class _Section(BaseModel):
@@ -49,8 +59,15 @@ class TargetSection(_Section):
 
 
 class SampleSection(_Section):
-    """The keyword arguments of `flowmc.sample` that a file can hold."""
+    """The keyword arguments that a file can hold, of the sampler it names.
 
+    Attributes:
+        sampler: "mcmc" for `flowmc.sample`, "smc" for `flowmc.sample_smc`.
+        num_particles: Of "smc" alone; `num_chains` and `initial` are of "mcmc".
+    """
+
+    sampler: Literal["mcmc", "smc"] = "mcmc"
+    num_particles: PositiveInteger | None = None
     num_draws: PositiveInteger = 1000
     num_chains: Annotated[int, Field(ge=2)] = 64
     model: str = "auto"
@@ -62,6 +79,24 @@ class SampleSection(_Section):
     max_seconds: PositiveNumber | None = None
     device: Literal["auto", "cpu", "gpu"] = "auto"
     seed: int = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_defaults(cls, values: Any) -> Any:
+        """Let the sampler's own defaults stand for keys that are left out."""
+        if isinstance(values, Mapping) and values.get("sampler") == "smc":
+            return {**SMC_DEFAULTS, **values}
+        return values
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The keyword arguments of the sampler."""
+        foreign = FOREIGN_KEYS[self.sampler]
+        return {
+            key: value
+            for key, value in self.model_dump().items()
+            if key not in (*foreign, "sampler")
+        }
 
 
 class OutputSection(_Section):
@@ -101,7 +136,11 @@ class Config(_Section):
         document = self.model_dump()
         # Settings of the schedule that are not given follow from the target, and do so
         # again when the run is repeated; the report tells them.
-        document["sample"]["schedule"] = dict(self.sample.schedule or {})
+        document["sample"] = {
+            "sampler": self.sample.sampler,
+            **self.sample.arguments,
+            "schedule": dict(self.sample.schedule or {}),
+        }
         if not self.target.arguments:
             del document["target"]["arguments"]
         where, _, name = self.target.posterior.rpartition(":")
@@ -147,8 +186,19 @@ def load_config(path: str | Path) -> Config:
         sentence = describe(error.errors(include_url=False), model=Config)
         raise ConfigurationError(f"{path}: {sentence}") from error
     try:
+        _check_keys(config.sample)
         build_schedule(config.sample.schedule or {})
     except ConfigurationError as error:
         raise ConfigurationError(f"{path}: {error}") from error
     config._folder = path.resolve().parent
     return config
+
+
+def _check_keys(sample: SampleSection) -> None:
+    """Require that no key belongs to the other sampler."""
+    for key in FOREIGN_KEYS[sample.sampler]:
+        if key in sample.model_fields_set:
+            raise ConfigurationError(
+                f'`sample.{key}` does not go with sampler = "{sample.sampler}"; got '
+                f"{getattr(sample, key)!r}. Leave it out, or choose the other sampler."
+            )

@@ -114,7 +114,8 @@ def _sample(
         display.say(f"There is nothing to resume in {folder.path}; starting a new run")
     write_resolved(config, folder)
     with stop_on_signals(notice=not options.quiet) as should_stop:
-        posterior = flowmc.sample(
+        sampler = flowmc.sample_smc if _is_smc(config) else flowmc.sample
+        posterior = sampler(
             target,
             **_sample_arguments(config, target),
             progress=display.progress,
@@ -127,16 +128,16 @@ def _sample(
 
 
 def _sample_arguments(config: Config, target: Any) -> dict[str, Any]:
-    from flowmc.sampling.settings import default_schedule
+    from flowmc.sampling.settings import default_schedule, smc_schedule
 
-    arguments = config.sample.model_dump()
-    usual = default_schedule(
-        config.sample.num_chains,
-        event_size=target.event_size,
-        max_evaluations=config.sample.max_evaluations,
+    arguments = config.sample.arguments
+    usual = (
+        smc_schedule()
+        if _is_smc(config)
+        else default_schedule(config.sample.num_chains, event_size=target.event_size)
     )
     arguments["schedule"] = build_schedule(arguments["schedule"] or {}, defaults=usual)
-    if arguments["initial"] is not None:
+    if arguments.get("initial") is not None:
         import numpy as np
 
         try:
@@ -147,6 +148,10 @@ def _sample_arguments(config: Config, target: Any) -> dict[str, Any]:
                 f"{str(error).rstrip('.')}."
             ) from error
     return arguments
+
+
+def _is_smc(config: Config) -> bool:
+    return config.sample.sampler == "smc"
 
 
 def _check_model(name: str) -> None:

@@ -100,7 +100,8 @@ def try_out(target: Any, *, config: Config) -> Trial:
         highest=float(finite.max()) if finite.size else None,
         first_seconds=first_seconds,
         seconds=seconds,
-        num_evaluations=sample.num_draws * sample.num_chains,
+        num_evaluations=sample.num_draws
+        * (1 if sample.sampler == "smc" else sample.num_chains),
     )
 
 

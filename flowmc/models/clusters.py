@@ -2,6 +2,10 @@
 
     q(x) = sum_k share_k N(x; location_k, scale_tril_k scale_tril_k')
 
+A part of each law may be a wider copy of it: the tails of a narrow mode are its own
+affair, and weights pi/q grow without bound where a normal law ends before the mode does
+(Hesterberg 1995, Technometrics 37(2), 185).
+
 Fitted in closed form, without a network: where modes are roughly normal nothing
 proposes better.  With a single heap of draws it is the affine map itself.  Room for the
 laws is fixed, so that compiled code need not be compiled anew for each fit.
@@ -20,6 +24,7 @@ from flowmc.core.seeds import as_seed, split
 from flowmc.transforms.normal_mixture import NormalMixture, fit_normal_mixture
 
 MOST_LAWS, ROOM = 32, 512  # laws at all, and laws times dimensions
+WIDENING, WIDEST = 2.5, 3.0  # of wider copies: less in more dimensions
 NO_SHARE = -1e30  # logarithm of the share of an empty place
 
 
@@ -35,10 +40,15 @@ class NormalClusters(tf.Module):
     Args:
         event_size: Number of parameters, `D`.
         most: Largest number of laws, if `most_laws(D)` is not smaller.
+        wide_share: Part of each law that is its wider copy; 0 for none.
     """
 
-    def __init__(self, event_size: int, *, most: int = MOST_LAWS) -> None:
+    def __init__(
+        self, event_size: int, *, most: int = MOST_LAWS, wide_share: float = 0.0
+    ) -> None:
         super().__init__(name="clusters")
+        self._wide_share = float(wide_share)
+        self._width = min(WIDEST, 1.0 + WIDENING / math.sqrt(event_size))
         self.event_size = check_event_size(event_size)
         room, size = min(most, most_laws(event_size)), event_size
         share = np.where(np.arange(room) == 0, 0.0, NO_SHARE)
@@ -109,12 +119,14 @@ class NormalClusters(tf.Module):
         diagonal = tf.linalg.diag_part(self._scale_tril)
         log_det = tf.reduce_sum(tf.math.log(diagonal), axis=-1)
         log_norm = 0.5 * self.event_size * math.log(2.0 * math.pi)
-        terms = self._log_share - log_det - 0.5 * distance - log_norm
+        terms = self._log_share - log_det - log_norm + self._radial(distance)
         return tf.reduce_logsumexp(terms, axis=-1)
 
     def sample_and_log_prob(self, n: int, *, seed: Any) -> tuple[tf.Tensor, tf.Tensor]:
         """Draw `n` points `[n, D]` with their log-densities `[n]`."""
-        choice_seed, normal_seed = split(as_seed(seed), n=2)
+        choice_seed, normal_seed, *rest = split(
+            as_seed(seed), n=3 if self._wide_share else 2
+        )
         normal = tf.random.stateless_normal(
             [n, self.event_size], normal_seed, dtype=tf.float64
         )
@@ -124,6 +136,7 @@ class NormalClusters(tf.Module):
         law = tf.one_hot(
             tf.reduce_sum(below, axis=-1), edges.shape[0], dtype=tf.float64
         )
+        normal = self._widened(normal, seed=rest)
         # All laws' points, one of which is kept: compiled code does not like to gather.
         each = tf.einsum("kij,nj->nki", self._scale_tril, normal) + self._location
         x = tf.einsum("nk,nki->ni", law, each)
@@ -132,3 +145,25 @@ class NormalClusters(tf.Module):
     def sample(self, n: int, *, seed: Any) -> tf.Tensor:
         """Draw `n` points `[n, D]`."""
         return self.sample_and_log_prob(n, seed=seed)[0]
+
+    def _radial(self, distance: tf.Tensor) -> tf.Tensor:
+        """Return the log-density at squared distances, in units of a law's scale."""
+        log_normal = -0.5 * distance
+        if not self._wide_share:
+            return log_normal
+        share, width = self._wide_share, self._width
+        own = math.log1p(-share) + log_normal
+        shift = math.log(share) - self.event_size * math.log(width)
+        wide = shift + log_normal / width**2
+        return tf.reduce_logsumexp(tf.stack([own, wide]), axis=0)
+
+    def _widened(self, normal: tf.Tensor, *, seed: list[Any]) -> tf.Tensor:
+        """Turn standard normal rows into draws of a law and its wider copy."""
+        if not self._wide_share:
+            return normal
+        (wide_seed,) = seed
+        uniform = tf.random.stateless_uniform(
+            normal.shape[:1], wide_seed, dtype=tf.float64
+        )
+        is_wide = uniform < self._wide_share
+        return tf.where(is_wide[:, None], self._width * normal, normal)

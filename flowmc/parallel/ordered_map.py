@@ -5,7 +5,7 @@ they tell their size; here each becomes a callable from a list of items to a lis
 results of the same length, in order.
 """
 
-__all__ = ["ForeignMap", "OrderedMap", "SerialMap", "ordered_map"]
+__all__ = ["ForeignMap", "OrderedMap", "SerialMap", "ordered_map", "pool_size"]
 
 import multiprocessing.pool
 from collections.abc import Callable, Sequence
@@ -55,7 +55,7 @@ class ForeignMap:
             pickled(function)
         self._function = GuardedFunction(function)
         self._pool = pool
-        self.size = _pool_size(pool)
+        self.size = pool_size(pool)
 
     def __call__(self, items: Sequence[Any]) -> list[Any]:
         """Return one result, or `Failure`, per item, in order."""
@@ -121,8 +121,10 @@ def _uses_processes(pool: Any) -> bool:
     return isinstance(pool, kinds) and not is_thread_pool
 
 
-def _pool_size(pool: Any) -> int:
+def pool_size(pool: Any) -> int:
     """Return the number of workers, as far as the pool tells; at least 1."""
+    if isinstance(pool, int):
+        return max(1, pool)
     for name in ("_processes", "_max_workers", "num_workers", "size"):
         value = getattr(pool, name, None)
         if isinstance(value, int) and value >= 1:

@@ -23,6 +23,7 @@ from flowmc.results.verdict import (
     steps_at_risk,
     stuck_limit,
 )
+from flowmc.results.weighted_statistics import for_weighted
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +100,8 @@ def diagnose_posterior(
         mode_report=before.mode_report,
         bad_values=before.bad_values,
     )
+    if weighted is not None and posterior.config.get("sampler") == "smc":
+        diagnostics = for_weighted(diagnostics, weighted.theta, weighted.log_weight)
     verdict = judge(
         diagnostics,
         evidence=posterior.evidence,

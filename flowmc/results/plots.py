@@ -1,11 +1,12 @@
 """The figures of a posterior, drawn and, where a path is given, saved as PNG."""
 
-__all__ = ["plot_corner", "plot_trace", "plot_training"]
+__all__ = ["plot_corner", "plot_ladder", "plot_trace", "plot_training"]
 
 from typing import Any
 
 from flowmc.results.files import PathLike, atomic_write
 from flowmc.results.plot_corner import corner_figure
+from flowmc.results.plot_ladder import ladder_figure
 from flowmc.results.plot_style import png_bytes
 from flowmc.results.plot_trace import trace_figure
 from flowmc.results.plot_training import training_figure
@@ -15,6 +16,11 @@ from flowmc.results.posterior import Posterior
 def plot_corner(posterior: Posterior, path: PathLike | None = None) -> Any:
     """Draw all one- and two-parameter marginals; see `corner_figure`."""
     return _saved(corner_figure(posterior), path)
+
+
+def plot_ladder(posterior: Posterior, path: PathLike | None = None) -> Any:
+    """Draw the temperatures of an annealing; see `ladder_figure`."""
+    return _saved(ladder_figure(posterior), path)
 
 
 def plot_trace(posterior: Posterior, path: PathLike | None = None) -> Any:

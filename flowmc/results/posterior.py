@@ -18,6 +18,7 @@ from flowmc.core.errors import ConfigurationError, ModelError
 from flowmc.core.records import Cost, SavedModel, WeightedDraws, WindowRecord
 from flowmc.results.diagnostics import Diagnostics
 from flowmc.results.files import PathLike
+from flowmc.results.posterior_figures import PosteriorFigures
 from flowmc.results.summary import SummaryTable, summarize
 from flowmc.results.verdict import Verdict
 
@@ -38,7 +39,7 @@ class WarmupDraws:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Posterior:
+class Posterior(PosteriorFigures):
     """Draws of a posterior with what is needed to judge and to repeat them.
 
     Attributes:
@@ -163,30 +164,6 @@ class Posterior:
         from flowmc.results.storage import save_posterior
 
         save_posterior(self, path)
-
-    def plot_corner(self, path: PathLike | None = None) -> Any:
-        """Return the figure of all one- and two-parameter marginals; PNG to `path`."""
-        from flowmc.results import plots
-
-        return plots.plot_corner(self, path)
-
-    def plot_trace(self, path: PathLike | None = None) -> Any:
-        """Return the figure of chains over time and by group; PNG to `path`."""
-        from flowmc.results import plots
-
-        return plots.plot_trace(self, path)
-
-    def plot_training(self, path: PathLike | None = None) -> Any:
-        """Return the figure of losses and acceptance by window; PNG to `path`."""
-        from flowmc.results import plots
-
-        return plots.plot_training(self, path)
-
-    def report(self, path: PathLike) -> None:
-        """Write a self-contained HTML report to `path`."""
-        from flowmc.results.report import write_report
-
-        write_report(self, path)
 
     def __repr__(self) -> str:
         parts = [

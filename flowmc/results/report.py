@@ -19,6 +19,7 @@ from flowmc.results.files import PathLike, atomic_write
 from flowmc.results.ledger import ledger_rows, notes_of_run, setting_rows
 from flowmc.results.mode_verdict import mode_rows
 from flowmc.results.plot_corner import corner_figure
+from flowmc.results.plot_ladder import has_ladder, ladder_figure
 from flowmc.results.plot_style import png_bytes
 from flowmc.results.plot_trace import trace_figure
 from flowmc.results.plot_training import training_figure
@@ -30,6 +31,7 @@ _FIGURES = (
     ("Chains", trace_figure, "Chains over time and marginals by group"),
     ("Training", training_figure, "Losses and acceptance by window"),
 )
+_LADDER = ("Temperatures", ladder_figure, "Temperature, states, acceptance, evidence")
 
 
 def write_report(posterior: Posterior, path: PathLike) -> None:
@@ -48,9 +50,10 @@ def report_html(posterior: Posterior) -> str:
         f"{name} {versions[name]}" for name in ("flowmc", "tensorflow", "numpy")
     )
     draws = f"{posterior.num_draws:,} draws in each of {posterior.num_chains} chains"
+    drawn = (*_FIGURES, _LADDER) if has_ladder(posterior) else _FIGURES
     figures = [
         ("", html.heading(title) + html.figure(png_bytes(draw(posterior)), caption=alt))
-        for title, draw, alt in _FIGURES
+        for title, draw, alt in drawn
     ]
     return html.page(
         title="Posterior report",

@@ -12,13 +12,13 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from flowmc.core.errors import InterruptedRunError
 from flowmc.core.progress import Progress
 from flowmc.core.records import WindowRecord
 from flowmc.sampling import costs
 from flowmc.sampling.budget import Budget, Room
 from flowmc.sampling.conclusion import conclude
-from flowmc.sampling.engine import Engine, PartialBlockError
+from flowmc.sampling.engine import Engine
+from flowmc.sampling.main_loop import MainLoop, carry
 from flowmc.sampling.other_groups import OtherGroups
 from flowmc.sampling.production import is_enough, never_enough, produce
 from flowmc.sampling.saver import Saver
@@ -58,90 +58,25 @@ def run_adaptive(
     loop = _Loop(engine, initial, budget, progress)
     if state.phase == "done":
         state = loop.reopen(state)
-    try:
-        while state.phase != "done":
-            if budget.is_interrupted():
-                raise KeyboardInterrupt
-            state = loop.advance(state)
-            saver.offer(state)
-    except PartialBlockError as error:
-        saver.save(error.state)
-        if not isinstance(error.cause, KeyboardInterrupt):
-            raise error.cause from error.cause.__cause__
-        raise _interrupted(error.state, saver) from error.cause
-    except KeyboardInterrupt as interrupt:
-        saver.save(state)
-        raise _interrupted(state, saver) from interrupt
-    except Exception:
-        saver.save(state)
-        raise
-    finally:
-        progress.close()
-    saver.save(state)
+    state = carry(loop, state, budget=budget, saver=saver, progress=progress)
     return state, loop.reasons
 
 
-def _interrupted(state: RunState, saver: Saver) -> InterruptedRunError:
-    return InterruptedRunError(
-        f"The run was interrupted in its phase `{state.phase}`; {saver.told()}"
-    )
-
-
-class _Loop:
+class _Loop(MainLoop):
     """One run's way through its phases."""
 
     def __init__(self, engine, initial, budget, progress) -> None:
-        self._engine, self._start = engine, StartPhase(engine, initial=initial)
+        super().__init__(engine)
+        self._start = StartPhase(engine, initial=initial)
         self._groups = OtherGroups(engine, budget, is_annealed=initial is None)
         self._budget = budget
         self._shown = Shown(engine, progress, budget=budget)
         self._block_size = 1
-        self._before = self._counts()
-        self.reasons: list[str] = []
 
     def reopen(self, state: RunState) -> RunState:
         """Go on with a finished run if more is asked of it now."""
         state = replace(state, phase="produce", history=state.history[:-1])
         return self._finish_if_enough(state)
-
-    def advance(self, state: RunState) -> RunState:
-        """Do one unit of work and count its evaluations."""
-        self._before = self._counts()
-        if self._budget.max_seconds is not None and not state.is_clocked:
-            state = replace(state, is_clocked=True)
-        try:
-            state = getattr(self, f"_{state.phase}")(state)
-        except PartialBlockError as error:
-            error.state = self._counted(error.state)
-            raise
-        return self._counted(state)
-
-    def _counts(self) -> tuple[int, int, int]:
-        """Evaluations and rejected bad values so far, of this process."""
-        target = self._engine.space.target
-        num_bad = target.num_nan + target.num_crashed
-        return target.num_evaluations, target.num_gradients, num_bad
-
-    def _counted(self, state: RunState) -> RunState:
-        """Return the state with the present unit's evaluations added."""
-        done, gradients, bad = (
-            now - then for now, then in zip(self._counts(), self._before, strict=True)
-        )
-        return replace(
-            state,
-            last_cost=done + gradients,
-            num_log_prob=state.num_log_prob + done,
-            num_gradient=state.num_gradient + gradients,
-            num_bad_values=state.num_bad_values + bad,
-            bad_values=state.bad_values or self._bad_values(),
-        )
-
-    def _bad_values(self) -> tuple[dict[str, float], ...]:
-        target = self._engine.space.target
-        return tuple(
-            dict(zip(target.names, map(float, point), strict=True))
-            for point in target.bad_values
-        )
 
     def _anneal(self, state: RunState) -> RunState:
         is_last = self._is_spent(state, START_SHARE)

@@ -13,27 +13,26 @@ __all__ = ["Annealer"]
 from typing import Any
 
 import numpy as np
-from scipy.special import logsumexp
 
-from flowmc.core.errors import InitialPositionError
 from flowmc.core.seeds import fold_in, generator
 from flowmc.sampling.budget import Room
 from flowmc.sampling.costs import tempered_cost
 from flowmc.sampling.descent import descend
 from flowmc.sampling.engine import Engine
+from flowmc.sampling.evidence_chains import in_batches
+from flowmc.sampling.initial import no_density
 from flowmc.sampling.ladder import Ladder
 from flowmc.sampling.particles import Particles, correlation
+from flowmc.sampling.recycled import Recycled, WeightedRows, pooled
 from flowmc.sampling.tempered import Moves, run_tempered
 from flowmc.sampling.tempering import temper, untemper
 from flowmc.sampling.warmup import adapt_step_size
 
-FIRST_DRAWS_PER_PARTICLE = 4
-ROWS_PER_SWEEP = 6  # states of each particle that enter the ladder
 POOR_JUMPS = 0.4  # acceptance below which the network is tried
 MIXED = 0.5  # correlation with the particles' first places that is low enough
 MOST_BATCHES = 20  # of first draws, where few have any density
-MOST_SWEEPS = 3  # at one temperature
 DEAD_JUMPS = 0.02  # acceptance below which nothing carries particles far
+MOST_COUNTED = 2  # changes of a step size: their gain falls no further
 MOST_DEAD = 6  # temperatures with dead jumps in succession
 MOST_AHEAD = 20  # temperatures still to come, at which they are left for descents
 ANY_ROOM = Room()
@@ -49,6 +48,7 @@ class Annealer:
 
     Attributes:
         ladder: All that was visited.
+        recycled: All that was proposed, where the settings say so.
         num_first: First draws that had any density, 0 before the start.
         num_maxima: Maxima found by descents, 0 if there were none.
     """
@@ -57,8 +57,9 @@ class Annealer:
         self._engine = engine
         self._space = engine.space
         self._num_particles = num_particles
-        self._seed = seed
+        self._settings, self._seed = engine.schedule.anneal, seed
         self.ladder = Ladder(engine.space.event_size)
+        self.recycled = Recycled(engine.space.event_size)
         self.num_first = self.num_maxima = 0
 
     def start(self, *, room: Room = ANY_ROOM) -> Particles:
@@ -70,7 +71,7 @@ class Annealer:
         Raises:
             InitialPositionError: No draw of the reference has positive density.
         """
-        wanted = FIRST_DRAWS_PER_PARTICLE * self._num_particles
+        wanted = self._settings.first_draws * self._num_particles
         wanted = int(min(wanted, max(self._engine.num_chains, room.least)))
         random = generator(fold_in(self._seed, "start"))
         x = self._space.sample_reference(wanted, random=random)
@@ -84,16 +85,7 @@ class Annealer:
             x = np.concatenate([x, more])
             log_prob = np.concatenate([log_prob, self._space.log_prob(more)])
         if not np.isfinite(log_prob).any():
-            names = self._space.target.names
-            theta = self._space.to_theta(x[:1])[0][0]
-            raise InitialPositionError(
-                "Some starting point must have a finite log-density; all of "
-                f"{len(x)} draws of the {self._reference_name()} gave -inf, the first "
-                f"at {dict(zip(names, theta, strict=True))}. Pass `initial` positions, "
-                "or check the prior and the bounds.",
-                theta=theta,
-                names=names,
-            )
+            raise no_density(self._space, x)
         log_reference = self._space.log_reference(x)
         self.ladder.add(x, log_prob, log_reference, b=0.0, log_evidence=0.0)
         rates = {"local": np.nan, "jump": np.nan}
@@ -124,15 +116,16 @@ class Annealer:
         count = self._affordable(each, room, self._spent() - before)
         if count == 0:
             return None
-        fraction = self._engine.schedule.anneal.ess_fraction
+        fraction = self._settings.ess_fraction
         b = self.ladder.next_temperature(fraction=fraction)
-        log_evidence = float(logsumexp(self.ladder.log_weight(b)))
-        self._learn(b, level=level, acceptance=particles.acceptance["jump"])
+        known = pooled(self.ladder, self.recycled, b)
+        log_evidence = known.log_evidence
+        self._learn(known, b, level=level, acceptance=particles.acceptance["jump"])
         random = generator(fold_in(self._seed, "resample", level))
-        x, log_prob, reference = self.ladder.resample(b, count, random=random)
+        x, log_prob, reference = known.resample(count, random=random)
         begun, step_size = x, particles.step_size
         tempered = temper(log_prob, reference, b)
-        for round_ in range(MOST_SWEEPS):
+        for round_ in range(self._settings.max_sweeps):
             moves = run_tempered(
                 self._engine,
                 x,
@@ -141,9 +134,9 @@ class Annealer:
                 step_size=step_size,
                 seed=fold_in(self._seed, "move", level, round_),
             )
-            self._record(moves, b=b, log_evidence=log_evidence, is_new=round_ == 0)
+            self.record(moves, b=b, log_evidence=log_evidence, is_new=round_ == 0)
             x, tempered = moves.position[-1], moves.tempered[-1]
-            step_size = self._adapted(step_size, moves, level + round_)
+            step_size = self.adapted(step_size, moves, level + round_)
             is_last = not room.takes(each * count, spent=self._spent() - before)
             if is_last or correlation(begun, x) < MIXED:
                 break
@@ -177,7 +170,7 @@ class Annealer:
             self._space,
             self._num_particles,
             seed=fold_in(self._seed, "descend", level),
-            max_gradients=self._engine.schedule.anneal.max_descent,
+            max_gradients=self._settings.max_descent,
             most=room.least,
         )
         if found is None:
@@ -201,19 +194,24 @@ class Annealer:
             log_evidence=found.log_evidence,
         )
 
-    def _learn(self, b: float, *, level: int, acceptance: float) -> None:
+    def _learn(
+        self, known: WeightedRows, b: float, *, level: int, acceptance: float
+    ) -> None:
         """Fit the maps to what is known of the density at `b`."""
         learner = self._engine.learner
         random = generator(fold_in(self._seed, "learn", level))
-        count = min(learner.replay.capacity // 2, len(self.ladder))
-        x, log_prob, reference = self.ladder.resample(b, count, random=random)
+        count = min(learner.replay.capacity // 2, len(known.x))
+        x, log_prob, reference = known.resample(count, random=random)
         learner.replay.clear()
         learner.replay.add(x, log_prob=temper(log_prob, reference, b))
         learner.follow(level=level, is_poor=not acceptance > POOR_JUMPS and level > 1)
 
-    def _record(self, moves: Moves, *, b, log_evidence, is_new) -> None:
+    def record(self, moves: Moves, *, b, log_evidence, is_new) -> None:
+        """Enter what sweeps visited at `b` into the ladder."""
         num_states = len(moves.position)
-        kept = np.linspace(num_states - 1, 0, ROWS_PER_SWEEP, endpoint=False)
+        kept = np.linspace(
+            num_states - 1, 0, self._settings.rows_per_sweep, endpoint=False
+        )
         kept = np.unique(np.round(kept).astype(int))
         x = moves.position[kept].reshape(-1, self._space.event_size)
         reference = self._space.log_reference(x)
@@ -221,8 +219,19 @@ class Annealer:
         self.ladder.add(
             x, log_prob, reference, b=b, log_evidence=log_evidence, is_new=is_new
         )
+        if self._settings.recycles:
+            self._recycle(moves, b)
 
-    def _adapted(self, step_size: float, moves: Moves, count: int) -> float:
+    def _recycle(self, moves: Moves, b: float) -> None:
+        """Keep what was proposed, from the map still in force."""
+        x = moves.proposal.reshape(-1, self._space.event_size)
+        (log_q,) = in_batches(self._engine.learner.proposal.log_prob, x)
+        reference = self._space.log_reference(x)
+        tempered = moves.proposal_log_weight.reshape(-1) + log_q
+        self.recycled.add(x, untemper(tempered, reference, b), reference, log_q)
+
+    def adapted(self, step_size: float, moves: Moves, count: int) -> float:
+        """Return the step size for the next sweeps."""
         kernel = self._engine.annealing_kernel
         if not hasattr(kernel, "step_size"):
             return step_size
@@ -230,11 +239,6 @@ class Annealer:
             step_size,
             moves.local_acceptance,
             target=kernel.target_acceptance,
-            count=min(count, 8),
+            count=min(count, MOST_COUNTED),
             largest=getattr(kernel, "max_step_size", np.inf),
         )
-
-    def _reference_name(self) -> str:
-        if self._space.target.has_prior:
-            return "prior"
-        return "box of the bounds" if self._space.is_bounded else "default reference"

@@ -7,18 +7,24 @@ from typing import Any
 
 import numpy as np
 
-from flowmc.core.records import Cost, WeightedDraws
 from flowmc.kernels.change_of_variables import num_not_invertible
 from flowmc.models.saving import from_saved, to_saved
 from flowmc.results.diagnostics import compute_diagnostics
-from flowmc.results.posterior import Posterior, WarmupDraws
+from flowmc.results.posterior import Posterior
 from flowmc.results.verdict import PARETO_K_LIMIT, judge
+from flowmc.sampling.columns import (
+    cost_of,
+    derived_of,
+    log_likelihood_of,
+    theta_of,
+    warmup_of,
+    weighted_of,
+)
 from flowmc.sampling.engine import Engine
 from flowmc.sampling.evidence import collect_evidence
 from flowmc.sampling.latent import is_latent
 from flowmc.sampling.mode_report import mode_report
 from flowmc.sampling.reasons import log_q_and_why, settings_and_why
-from flowmc.sampling.space import Space
 from flowmc.sampling.state import DrawChunk, RunState, join_chunks, spend
 from flowmc.sampling.sweep import LOCAL
 from flowmc.sampling.warmup import KERNEL_NAMES
@@ -42,7 +48,7 @@ def assemble(
     space = engine.space
     chunk = join_chunks(state.draws)
     keep = min(num_draws, len(chunk.position)) if num_draws else len(chunk.position)
-    theta, log_prob = _to_theta(space, chunk, keep)
+    theta, log_prob = theta_of(space, chunk, keep)
     evidences, stats = _evidence(engine, chunk, keep)
     diagnostics = compute_diagnostics(
         theta,
@@ -65,16 +71,16 @@ def assemble(
         labels=space.target.labels,
         diagnostics=diagnostics,
         verdict=judge(diagnostics, evidence=evidences, extra_reasons=reasons),
-        log_likelihood=_log_likelihood(space, theta, log_prob),
-        weighted=_weighted(space, chunk),
-        warmup=_warmup(space, state),
-        derived=_derived(space, theta),
+        log_likelihood=log_likelihood_of(space, theta, log_prob),
+        weighted=weighted_of(space, chunk),
+        warmup=warmup_of(space, state),
+        derived=derived_of(space, theta),
         stats=stats,
         **_quoted(evidences, diagnostics.pareto_k),
         evidence=evidences,
         config={**config, **_pilot(engine, state, chunk.log_prob.size)},
         history=state.history,
-        cost=_cost(spend(state, started, engine.seconds - before)),
+        cost=cost_of(spend(state, started, engine.seconds - before)),
         saved_model=to_saved(engine.learner.model),
         rebuild_model=from_saved,
     )
@@ -135,49 +141,3 @@ def _pilot(engine: Engine, state: RunState, num_draws: int) -> dict[str, Any]:
     reasons = settings_and_why(engine, state)
     reasons["log_q"] = log_q_and_why(engine, num_draws, most=_most_scored(engine))
     return {"pilot": {**state.pilot, "reasons": reasons}}
-
-
-def _cost(state: RunState) -> Cost:
-    seconds = dict(state.seconds)
-    seconds["total"] = sum(seconds.get(k, 0.0) for k in ("compile", "train", "sample"))
-    return Cost(
-        log_prob_calls=state.num_log_prob,
-        gradient_calls=state.num_gradient,
-        seconds=seconds,
-    )
-
-
-def _to_theta(space: Space, chunk: DrawChunk, keep: int) -> tuple:
-    x, log_prob = chunk.position[:keep], chunk.log_prob[:keep]
-    theta, log_det = space.to_theta(x.reshape(-1, space.event_size))
-    return theta.reshape(x.shape), log_prob - log_det.reshape(log_prob.shape)
-
-
-def _weighted(space: Space, chunk: DrawChunk) -> WeightedDraws:
-    inside = np.isfinite(chunk.proposal_log_weight)
-    theta, _ = space.to_theta(chunk.proposal[inside])
-    log_weight = chunk.proposal_log_weight[inside]
-    return WeightedDraws(theta, log_weight, num_proposals=len(inside))
-
-
-def _warmup(space: Space, state: RunState) -> WarmupDraws | None:
-    if not state.warmup:
-        return None
-    chunk = join_chunks(state.warmup)
-    theta, log_prob = _to_theta(space, chunk, len(chunk.position))
-    return WarmupDraws(theta, log_prob, chunk.window)
-
-
-def _log_likelihood(space: Space, theta, log_prob) -> np.ndarray | None:
-    target = space.target
-    if not target.has_prior or not target.has_likelihood:
-        return None
-    flat = theta.reshape(-1, space.event_size)
-    return log_prob - target.log_prior(flat).reshape(log_prob.shape)
-
-
-def _derived(space: Space, theta: np.ndarray) -> dict[str, np.ndarray]:
-    flat = theta.reshape(-1, space.event_size)
-    shape = theta.shape[:2]
-    values = space.target.compute_derived(flat)
-    return {name: np.reshape(value, shape) for name, value in values.items()}

@@ -42,6 +42,7 @@ class ClosedForms(Maps):
             event_size,
             model=model,
             defensive_weight=schedule.defensive_weight,
+            wide_share=schedule.wide_share,
             seed=seed,
             max_clusters=schedule.max_clusters,
         )

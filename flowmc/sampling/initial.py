@@ -1,6 +1,6 @@
 """Check starting positions that the user gave, and spread them over the chains."""
 
-__all__ = ["positions_from"]
+__all__ = ["no_density", "positions_from"]
 
 from typing import Any
 
@@ -42,3 +42,19 @@ def positions_from(
             names=space.target.names,
         )
     return x, log_prob
+
+
+def no_density(space: Space, x: np.ndarray) -> InitialPositionError:
+    """Return the error for draws `[n, D]` of the reference without any density."""
+    names = space.target.names
+    theta = space.to_theta(x[:1])[0][0]
+    reference = "box of the bounds" if space.is_bounded else "default reference"
+    reference = "prior" if space.target.has_prior else reference
+    return InitialPositionError(
+        "Some starting point must have a finite log-density; all of "
+        f"{len(x)} draws of the {reference} gave -inf, the first "
+        f"at {dict(zip(names, theta, strict=True))}. Pass `initial` positions, "
+        "or check the prior and the bounds.",
+        theta=theta,
+        names=names,
+    )

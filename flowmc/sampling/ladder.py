@@ -48,6 +48,11 @@ class Ladder:
         """Temperatures held."""
         return len(self._b)
 
+    @property
+    def rows(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """All rows: x, the target's log-density, the reference's."""
+        return self._x, self._log_prob, self._log_reference
+
     def add(
         self, x, log_prob, log_reference, *, b: float, log_evidence: float, is_new=True
     ) -> None:

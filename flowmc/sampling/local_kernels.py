@@ -173,7 +173,7 @@ def _make_inner(name: str, model: Any, *, is_affine: bool = False) -> Any:
     options: dict[str, Any] = {}
     if LOCAL_KERNELS[name] is not None:
         options["step_size"] = first_step_size(name, model.event_size)
-    if is_affine:
+    if is_affine and name == "hmc":
         options["max_leapfrog_steps"] = MOST_LEAPFROGS
     if name == "nuts":
         options["max_tree_depth"] = MOST_DOUBLINGS

@@ -34,6 +34,7 @@ class Maps:
         defensive_weight: Share of the heavy tails of each proposal.
         seed: Of the networks' first weights.
         max_clusters: Most normal laws; with one, the affine map stands alone.
+        wide_share: Part of each cluster's law that is a wider copy.
 
     Attributes:
         affine: One affine map for all draws: coordinates for local steps.
@@ -50,11 +51,13 @@ class Maps:
         defensive_weight: float,
         seed: Any,
         max_clusters: int = MOST_LAWS,
+        wide_share: float = 0.0,
     ) -> None:
         self._seed, self._defensive_weight = seed, defensive_weight
         self.event_size = event_size
         self.affine = models.make(AFFINE, event_size=event_size)
-        self.clusters = NormalClusters(event_size, most=max_clusters)
+        laws: Any = {"most": max_clusters, "wide_share": wide_share}
+        self.clusters = NormalClusters(event_size, **laws)
         self.proposals = {
             "affine": make_proposal(self.clusters, weight=defensive_weight)
         }

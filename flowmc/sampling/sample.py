@@ -1,6 +1,13 @@
 """`flowmc.sample`: adaptive flow MCMC from a target to a judged posterior."""
 
-__all__ = ["sample"]
+__all__ = [
+    "DEFAULT_MODEL",
+    "described",
+    "first_state",
+    "identity_of",
+    "kept_reasons",
+    "sample",
+]
 
 import os
 from collections.abc import Callable
@@ -110,7 +117,7 @@ def sample(
         "num_chains": num_chains,
         "kernel": kernel,
         "reproducible": max_seconds is None and settings.shares_by == "counts",
-        **_described(model, seed, settings),
+        **described(model, seed, settings),
     }
     bar = make_progress(progress)
     local = choose_local(kernel, target, limit=max_evaluations, num_chains=num_chains)
@@ -129,28 +136,28 @@ def sample(
         )
         config["num_replicas"] = len(devices)  # draws depend on it
         budget = Budget(num_draws, *limits, should_stop)
-        identity = _identity(config, target, model, initial) if checkpoint else {}
+        identity = identity_of(config, target, model, initial) if checkpoint else {}
         identity["max_evaluations"] = max_evaluations
         saver = Saver(checkpoint, identity=identity)
-        state = _first_state(saver, engine, resume=resume)
+        state = first_state(saver, engine, resume=resume)
         state, reasons = run_adaptive(
             engine, state, initial=initial, budget=budget, saver=saver, progress=bar
         )
         config["reproducible"] &= not state.is_clocked
-        reasons = _kept_reasons(reasons, config, target_ess=target_ess)
+        reasons = kept_reasons(reasons, config, target_ess=target_ess)
         reasons += _reasons_of_start(space, initial, state)
         wanted = None if target_ess or max_seconds else num_draws
         return assemble(engine, state, num_draws=wanted, config=config, reasons=reasons)
 
 
-def _kept_reasons(reasons: list[str], config: dict, *, target_ess: Any) -> list[str]:
+def kept_reasons(reasons: list[str], config: dict, *, target_ess: Any) -> list[str]:
     """Return the reasons that count; fewer draws than asked for are not worse ones."""
     if reasons and target_ess is None:
         config["cut_short"], reasons = reasons[0], []
     return reasons
 
 
-def _described(model: Any, seed: Any, settings: Schedule) -> dict[str, Any]:
+def described(model: Any, seed: Any, settings: Schedule) -> dict[str, Any]:
     """Return what the configuration says of model, seed and schedule."""
     return {
         "model": model if isinstance(model, str) else model.description,
@@ -160,7 +167,9 @@ def _described(model: Any, seed: Any, settings: Schedule) -> dict[str, Any]:
     }
 
 
-def _identity(config: dict, target: Target, model: Any, initial: Any) -> dict:
+def identity_of(
+    config: dict, target: Target, model: Any, initial: Any = None
+) -> dict[str, Any]:
     """Return what must be equal for a run to continue another one."""
     identity = {**config, "target": target.fingerprint()}
     identity["initial"] = None if initial is None else digest(initial)
@@ -172,7 +181,8 @@ def _identity(config: dict, target: Target, model: Any, initial: Any) -> dict:
     return identity
 
 
-def _first_state(saver: Saver, engine: Engine, *, resume: bool) -> RunState:
+def first_state(saver: Saver, engine: Engine, *, resume: bool) -> RunState:
+    """Return the state to go on from, the stored one if it is to be resumed."""
     if not resume:
         return RunState()
     try:

@@ -11,6 +11,7 @@ __all__ = [
     "TrainSettings",
     "default_schedule",
     "within_budget",
+    "smc_schedule",
 ]
 
 from dataclasses import dataclass, field, replace
@@ -23,6 +24,11 @@ SHARES_BY = ("counts", "seconds")
 DESCENT_PART = 8  # of a budget, for the descents of each group
 MOST_LONGER = 8  # times as long as usual that windows may be
 ROWS_PER_PARAMETER, MOST_ROWS = 200, 131_072  # of the reservoir
+# Of `smc_schedule`: heavy tails of all, and of each cluster; the steps of a sweep;
+# first draws, as a multiple of one temperature's.
+SMC_TAILS, SMC_WIDE = 0.05, 0.1
+SMC_LOCAL, SMC_JUMPS = 2, 4
+SMC_FIRST = 2
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,10 @@ class AnnealSettings:
     Attributes:
         particles_per_chain: Particles, as a multiple of the chains.
         max_particles: Most that the number of parameters may ask for.
+        first_draws: Draws of the reference, for each particle.
+        rows_per_sweep: States of each particle's sweep that are kept and weighted.
+        max_sweeps: Most sweeps at one temperature, while places are remembered.
+        recycles: Whether proposals that were refused are kept and weighted, too.
         ess_fraction: Effective draws kept by each step of temperature, as a share of
             those of one temperature.
         train_steps: Most optimizer steps at each temperature.
@@ -41,6 +51,10 @@ class AnnealSettings:
 
     particles_per_chain: int = 4
     max_particles: int = 100_000
+    first_draws: int = 4
+    rows_per_sweep: int = 6
+    max_sweeps: int = 3
+    recycles: bool = False
     ess_fraction: float = 0.5
     train_steps: int = 300
     max_levels: int = 200
@@ -82,6 +96,7 @@ class Schedule:
         defensive_weight: Share of the heavy-tailed parts of the proposal.
         max_clusters: Most normal laws that stand for the affine map in proposals, one
             a cluster of the draws; fewer in many dimensions.  1: the affine map alone.
+        wide_share: Part of each cluster's normal law that is a wider copy of it.
         num_importance: Codes a point in the jumps of a VAE.
         adapt_every: Sweeps between two changes of a step size in warm-up.
         record_per_sweep: States of each sweep that enter the reservoir.
@@ -100,6 +115,7 @@ class Schedule:
     num_jumps: int = 12
     defensive_weight: float = 0.1
     max_clusters: int = 32
+    wide_share: float = 0.0
     num_importance: int = 8
     adapt_every: int = 4
     record_per_sweep: int = 8
@@ -177,3 +193,27 @@ def _reservoir(event_size: int) -> int:
     """Return a power of two of at least `ROWS_PER_PARAMETER` draws a parameter."""
     wanted = min(ROWS_PER_PARAMETER * event_size, MOST_ROWS)
     return 1 << (wanted - 1).bit_length()
+
+
+def smc_schedule() -> Schedule:
+    """Return the settings of an annealing whose every state counts.
+
+    A sweep of each chain makes six states, all of which are kept and weighted, so
+    that a temperature costs one evaluation a particle.
+    """
+    sweep = SMC_LOCAL + SMC_JUMPS
+    anneal = AnnealSettings(
+        particles_per_chain=1,
+        first_draws=SMC_FIRST * sweep,
+        rows_per_sweep=sweep,
+        max_sweeps=2,
+        recycles=True,
+    )
+    return Schedule(
+        num_local=SMC_LOCAL,
+        num_jumps=SMC_JUMPS,
+        defensive_weight=SMC_TAILS,
+        wide_share=SMC_WIDE,
+        second_group=False,
+        anneal=anneal,
+    )

@@ -10,13 +10,13 @@ import numpy as np
 
 from flowmc.core.records import WindowRecord
 from flowmc.core.seeds import fold_in, generator
-from flowmc.sampling.annealing import ANY_ROOM, Annealer
+from flowmc.sampling.annealing import ANY_ROOM
 from flowmc.sampling.budget import Room
+from flowmc.sampling.carrier import Carrier
 from flowmc.sampling.conclusion import GIVEN
 from flowmc.sampling.engine import Engine
 from flowmc.sampling.initial import positions_from
 from flowmc.sampling.local_kernels import first_step_size
-from flowmc.sampling.maps import part_of
 from flowmc.sampling.particles import Particles, num_particles
 from flowmc.sampling.state import RunState, spend
 
@@ -33,11 +33,10 @@ class StartPhase:
         self._engine = engine
         self._initial = initial
         each = engine.schedule.anneal.particles_per_chain
-        self._annealer = Annealer(
-            engine,
-            num_particles=num_particles(engine, per_chain=each),
-            seed=fold_in(engine.seed, "anneal"),
+        self._carrier = Carrier(
+            engine, num_particles=num_particles(engine, per_chain=each)
         )
+        self._annealer = self._carrier.annealer
 
     def advance(
         self, state: RunState, *, is_last: bool = False, room: Room = ANY_ROOM
@@ -54,30 +53,7 @@ class StartPhase:
         if self._initial is not None:
             state = self._start_from_positions(state)
             return spend(state, started, engine.seconds - before)
-        level = state.unit
-        if level == 0:
-            particles, is_moved = self._annealer.start(room=room), True
-        else:
-            last = self._stored(state)
-            found = self._annealer.advance(last, level=level, room=room)
-            particles, is_moved = found or last, found is not None
-        state = replace(
-            state,
-            unit=level + is_moved,
-            position=particles.x,
-            log_prob=particles.log_prob,
-            scalars={
-                "inverse_temperature": particles.inverse_temperature,
-                "step_size": particles.step_size,
-                "log_evidence": particles.log_evidence,
-                **particles.acceptance,
-                "num_dead": particles.num_dead,
-                "first_draws": max(
-                    self._annealer.num_first, state.scalars.get("first_draws", 0)
-                ),
-            },
-            learned=self._learned(),
-        )
+        state, particles, is_moved = self._carrier.advance(state, room=room)
         state = spend(state, started, engine.seconds - before)
         is_last |= state.unit > engine.schedule.anneal.max_levels or not is_moved
         if particles.inverse_temperature < 1.0 and not is_last:
@@ -93,7 +69,7 @@ class StartPhase:
             chosen = random.choice(usable, size=engine.num_chains)
         chosen = chosen[: engine.num_chains]
         x, log_prob = particles.x, particles.log_prob
-        self._fill_reservoir(particles.inverse_temperature)
+        self._carrier.fill_reservoir(particles.inverse_temperature)
         engine.learner.begin()
         num_levels = state.unit - 1
         notes = [f"log evidence on the way: {particles.log_evidence:.3f}"]
@@ -146,31 +122,4 @@ class StartPhase:
             scalars={"step_size": step_size, "num_adapted": 0},
             learned=engine.learner.to_arrays(),
             history=(*state.history, record),
-        )
-
-    def _fill_reservoir(self, b: float) -> None:
-        """Give what the ladder knows of the density at `b` to the learner."""
-        replay = self._engine.learner.replay
-        random = generator(fold_in(self._engine.seed, "reservoir"))
-        count = min(replay.capacity // 2, len(self._annealer.ladder))
-        x, log_prob, _ = self._annealer.ladder.resample(b, count, random=random)
-        replay.clear()
-        replay.add(x, log_prob=log_prob)
-
-    def _learned(self) -> dict[str, np.ndarray]:
-        ladder = self._annealer.ladder.to_arrays()
-        named = {f"ladder/{name}": array for name, array in ladder.items()}
-        return {**self._engine.learner.to_arrays(), **named}
-
-    def _stored(self, state: RunState) -> Particles:
-        scalars = state.scalars
-        self._annealer.ladder.from_arrays(part_of(state.learned, "ladder"))
-        return Particles(
-            x=state.position,
-            log_prob=state.log_prob,
-            inverse_temperature=scalars["inverse_temperature"],
-            step_size=scalars["step_size"],
-            log_evidence=scalars["log_evidence"],
-            acceptance={name: scalars[name] for name in ("local", "jump")},
-            num_dead=int(scalars.get("num_dead", 0)),
         )

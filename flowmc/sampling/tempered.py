@@ -20,6 +20,9 @@ class Moves(NamedTuple):
     tempered: np.ndarray  # [num_states, n], log-density at the temperature
     local_acceptance: float  # mean probability of the local steps
     jump_acceptance: float
+    is_accepted: np.ndarray  # [num_states, n]
+    proposal: np.ndarray  # [num_jumps, n, D]
+    proposal_log_weight: np.ndarray  # [num_jumps, n], at the temperature
 
 
 def run_tempered(
@@ -71,4 +74,7 @@ def run_tempered(
         np.concatenate([r.log_prob[0] for r in records], axis=1),
         float(np.mean([r.local_acceptance for r in records])),
         float(np.mean(jumps)),
+        np.concatenate([r.is_accepted[0] for r in records], axis=1),
+        np.concatenate([r.proposal[0] for r in records], axis=1),
+        np.concatenate([r.proposal_log_weight[0] for r in records], axis=1),
     )

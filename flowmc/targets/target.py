@@ -16,6 +16,7 @@ import numpy as np
 from flowmc.core.checks import check_positive_integer
 from flowmc.core.errors import TargetError
 from flowmc.core.types import LogProbFn, Seed
+from flowmc.parallel.ordered_map import pool_size
 from flowmc.targets.assembly import Assembly, assemble
 from flowmc.targets.options import Options
 from flowmc.targets.values import as_batch
@@ -57,6 +58,7 @@ class Target:
         periodic: Indices of circular parameters.
         backend, backend_reason: "tensorflow" or "numpy", and why.
         has_prior, has_likelihood: Whether the pair was given.
+        pool_size: Points that are evaluated at a time.
         can_sample_prior: Whether `sample_prior` works.
         has_gradient: Whether `value_and_gradient` works.
         on_nan: "raise" or "reject".
@@ -112,6 +114,7 @@ class Target:
         self.has_prior = parts.prior is not None
         self.has_likelihood = self.has_prior  # the two come as a pair
         self.can_sample_prior = self.has_prior or prior_transform is not None
+        self.pool_size = pool_size(pool)
         self.has_gradient = parts.density.has_gradient
         self.on_nan = on_nan
         self.compute_derived = parts.derived

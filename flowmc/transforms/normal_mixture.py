@@ -24,6 +24,7 @@ NUM_BLOCKS = 16
 NUM_STEPS = 20
 SETTLED = 3e-3  # nats of progress in a step, below which it is over
 PATIENCE = 2  # doublings in succession that may gain nothing
+CUT = 0.8  # standard deviations that the halves of a law move apart
 LEAST_ROWS = 4  # effective draws of a law, for each dimension
 MOST_ROWS, ROWS_PER_DIMENSION = 2048, 96  # that a fit looks at, the larger number
 FINAL_PART = 4  # times as many for the last steps
@@ -83,12 +84,20 @@ def fit_normal_mixture(
         best, score = _better(
             best, score, _maximize(seen, _unmoved(former, whole)), held
         )
-    num_failed, count = 0, 2 * best.num_laws
-    while num_failed < PATIENCE and count <= most:
-        start = _update(seen, _spread_out(standard, count, random))
-        found, new_score = _better(best, score, _maximize(seen, start), held)
-        num_failed = 0 if found is not best else num_failed + 1
-        best, score, count = found, new_score, 2 * count
+    num_failed, count = 0, min(2 * best.num_laws, most)
+    while num_failed < PATIENCE:
+        # Modes of unlike widths escape the one start or the other.
+        starts = (
+            _update(seen, _spread_out(standard, count, random)),
+            _split(best, count),
+        )
+        before = best
+        for start in starts:
+            best, score = _better(best, score, _maximize(seen, start), held)
+        num_failed = 0 if best is not before else num_failed + 1
+        if count == most:
+            break
+        count = min(2 * count, most)
     if best.num_laws > 1:  # their number is settled: now as well as draws allow
         rows = _thinned(distinct, FINAL_PART * most_rows)
         best = _maximize((rows - whole.location) @ _inverse(whole.scale_tril).T, best)
@@ -140,9 +149,7 @@ def _inverse(scale_tril: np.ndarray) -> np.ndarray:
 def _better(
     best: NormalMixture, score: float, found: NormalMixture, held: np.ndarray
 ) -> tuple[NormalMixture, float]:
-    """Return the better mixture and its score; more laws have to earn their place."""
-    if found.num_laws <= best.num_laws:
-        return best, score
+    """Return the better mixture and its score; another one has to earn its place."""
     new = score_mixture(found, held).mean()
     return (found, new) if new > score + LEAST_GAIN else (best, score)
 
@@ -212,6 +219,26 @@ def _spread_out(x: np.ndarray, count: int, random: np.random.Generator) -> np.nd
         number = np.maximum(member.sum(axis=0), 1.0)[:, None]
         centers = np.where(number > 1.0, member.T @ x / number, centers)
     return _nearest(x, centers)
+
+
+def _split(mixture: NormalMixture, count: int) -> NormalMixture:
+    """Return `count` laws: those with the largest shares cut across their long axis."""
+    order = np.argsort(-mixture.share, kind="stable")
+    num_cut = min(count - mixture.num_laws, mixture.num_laws)
+    cut, whole = order[:num_cut], order[num_cut:]
+    scale = mixture.scale_tril[cut]
+    variance, axis = np.linalg.eigh(scale @ np.swapaxes(scale, 1, 2))
+    shift = CUT * np.sqrt(variance[:, -1:]) * axis[:, :, -1]
+    shrunk = scale @ np.swapaxes(scale, 1, 2) - shift[:, :, None] * shift[:, None]
+    halves = np.linalg.cholesky(shrunk)
+    location = mixture.location
+    return NormalMixture(
+        np.concatenate(
+            [mixture.share[whole], *(0.5 * mixture.share[cut] for _ in "ab")]
+        ),
+        np.concatenate([location[whole], location[cut] + shift, location[cut] - shift]),
+        np.concatenate([mixture.scale_tril[whole], halves, halves]),
+    )
 
 
 def _nearest(x: np.ndarray, centers: np.ndarray) -> np.ndarray:

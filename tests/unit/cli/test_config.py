@@ -89,7 +89,28 @@ def test_sample_section_is_the_signature_of_the_sampler():
         for name, parameter in parameters.items()
         if name not in not_in_a_file
     }
-    assert SampleSection().model_dump() == expected
+    assert SampleSection().arguments == expected
+
+
+def test_with_smc_it_is_the_signature_of_that_sampler():
+    from flowmc.sampling.sample_smc import sample_smc
+
+    not_in_a_file = {"target", "progress", "checkpoint", "resume", "should_stop"}
+    parameters = inspect.signature(sample_smc).parameters
+    expected = {
+        name: parameter.default
+        for name, parameter in parameters.items()
+        if name not in not_in_a_file
+    }
+    assert SampleSection(sampler="smc").arguments == expected
+
+
+@pytest.mark.parametrize(
+    "line", ["num_particles = 64", 'sampler = "smc"\nnum_chains = 8']
+)
+def test_a_key_of_the_other_sampler_is_named(tmp_path, line):
+    told = message(tmp_path, with_sample(line))
+    assert "does not go with sampler =" in told
 
 
 def test_unknown_section_lists_the_known_ones(tmp_path):

@@ -1,0 +1,134 @@
+"""Where a weighted sample may be wrong without its weights telling.
+
+Importance weights know only where the proposal went.  What it missed shows in the
+states that the sweeps visited at the target, by local steps that need no proposal: if
+they lie where it hardly ever draws, or have other means than the weighted draws, the
+answer is not to be trusted.
+"""
+
+__all__ = ["is_unfit", "reasons_against"]
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from flowmc.results.importance import pareto_shape
+from flowmc.results.verdict import PARETO_K_LIMIT
+from flowmc.sampling.engine import Engine
+from flowmc.sampling.groups import UNSEEN_LIMIT
+from flowmc.sampling.maps import spread
+from flowmc.sampling.smc_draw import log_q_of, weights_so_far
+from flowmc.sampling.state import RunState, join_chunks
+
+RARE = 50.0  # times less often proposed than the posterior goes there
+SIGMAS = 5.0  # of the difference of two means
+LEAST_SHIFT = 0.1  # of a mean that is told, in standard deviations
+LEAST_FIRST = 32  # draws of the reference that an annealing can start from
+MOST_COMPARED = 2048
+MIN_STATES = 100
+
+
+def reasons_against(engine: Engine, state: RunState) -> list[str]:
+    """Return why the weighted draws of a finished run may not be trusted."""
+    return [
+        *_start(state),
+        *_weights(state),
+        *_unseen(engine, state),
+        *_means(engine, state),
+    ]
+
+
+def is_unfit(engine: Engine, state: RunState) -> bool:
+    """Whether the draws so far show that the frozen map is not what to draw from."""
+    return any((*_weights(state), *_unseen(engine, state)))
+
+
+def _start(state: RunState) -> Iterator[str]:
+    reached = state.scalars["inverse_temperature"]
+    if reached < 1.0:
+        yield (
+            "The particles must reach the target, at inverse temperature 1; they "
+            f"stopped at {reached:.2g}. Raise `max_evaluations` or `max_seconds`, or "
+            "use fewer particles."
+        )
+    first = state.scalars["first_draws"]
+    if first < LEAST_FIRST:
+        yield (
+            f"At least {LEAST_FIRST} draws of the reference must have a density; only "
+            f"{first:.0f} had. Narrow the prior or the bounds, or raise "
+            "`num_particles`."
+        )
+    if not state.warmup and reached >= 1.0:
+        yield (
+            "Draws of the proposal must be compared with states of chains at the "
+            "target; the budget ended before there were any. Raise `max_evaluations`."
+        )
+
+
+def _weights(state: RunState) -> Iterator[str]:
+    log_weight = weights_so_far(state)
+    if not np.isfinite(log_weight).any():
+        yield (
+            "Some draw of the proposal must have a density; none of "
+            f"{len(log_weight)} had. Raise `max_evaluations`."
+        )
+        return
+    shape = pareto_shape(log_weight)
+    if not shape <= PARETO_K_LIMIT:
+        yield (
+            f"Pareto k of the importance weights must be at most {PARETO_K_LIMIT}; it "
+            f"is {shape:.2f}. Raise `num_particles`, or use a richer `model`."
+        )
+
+
+def _unseen(engine: Engine, state: RunState) -> Iterator[str]:
+    """Look for states at the target where the proposal hardly goes."""
+    x, log_prob = _states(state)
+    log_weight = weights_so_far(state)
+    if len(x) < MIN_STATES or not np.isfinite(log_weight).any():
+        return
+    log_ratio = log_prob - log_q_of(engine, x)
+    log_evidence = np.logaddexp.reduce(log_weight) - np.log(len(log_weight))
+    share = float(np.mean(log_ratio - log_evidence > np.log(RARE)))
+    if share > UNSEEN_LIMIT:
+        yield (
+            f"The proposal must draw where chains go; {share:.1%} of their states at "
+            "the target lie where it hardly ever does. A region is missing or too "
+            "thin in the weighted draws: raise `num_particles`."
+        )
+
+
+def _means(engine: Engine, state: RunState) -> Iterator[str]:
+    """Compare the means of the chains' states with those of the weighted draws."""
+    log_weight = weights_so_far(state)
+    if not state.warmup or not np.isfinite(log_weight).any():
+        return
+    by_chain = state.warmup[-1].position.mean(axis=0)  # [num_chains, D]
+    weight = np.exp(log_weight - log_weight.max())
+    weight /= weight.sum()
+    kept = weight > 0.0
+    x = join_chunks(state.draws).proposal[kept]
+    mean = weight[kept] @ x
+    off = x - mean
+    spread_, error = (np.sqrt(w @ off**2) for w in (weight[kept], weight[kept] ** 2))
+    own = by_chain.std(axis=0, ddof=1) / np.sqrt(len(by_chain))
+    difference = np.abs(by_chain.mean(axis=0) - mean)
+    allowed = np.maximum(SIGMAS * np.hypot(own, error), LEAST_SHIFT * spread_)
+    failing = difference > allowed
+    if failing.any():
+        worst = int(np.argmax(difference / allowed))
+        yield (
+            "Weighted draws must have the means of the chains at the target; that of "
+            f"`{engine.space.target.names[worst]}` differs by "
+            f"{difference[worst] / spread_[worst]:.2f} standard deviations. One of "
+            "them misses a region: raise `num_particles`."
+        )
+
+
+def _states(state: RunState) -> tuple[np.ndarray, np.ndarray]:
+    """Return states at the target, `[n, D]`, and their log-densities."""
+    if not state.warmup:
+        return np.empty((0, 0)), np.empty(0)
+    last = state.warmup[-1]
+    x = last.position.reshape(-1, last.position.shape[-1])
+    return spread(x, MOST_COMPARED), spread(last.log_prob.reshape(-1), MOST_COMPARED)
