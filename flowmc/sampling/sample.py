@@ -110,8 +110,7 @@ def sample(
     check_resumable(resume, checkpoint)
     limits = target_ess, max_evaluations, max_seconds
     check_model_and_limits(target, model, schedule, limits)
-    usual = default_schedule(num_chains, event_size=target.event_size)
-    settings = within_budget(schedule or usual, num_chains, max_evaluations)
+    settings = _settings(schedule, target, num_chains, max_evaluations)
     config = {
         "num_draws": num_draws,
         "num_chains": num_chains,
@@ -136,22 +135,36 @@ def sample(
         )
         config["num_replicas"] = len(devices)  # draws depend on it
         budget = Budget(num_draws, *limits, should_stop)
-        identity = identity_of(config, target, model, initial) if checkpoint else {}
-        identity["max_evaluations"] = max_evaluations
+        told = config | {"max_evaluations": max_evaluations}
+        identity = identity_of(told, target, model, initial) if checkpoint else {}
         saver = Saver(checkpoint, identity=identity)
         state = first_state(saver, engine, resume=resume)
         state, reasons = run_adaptive(
             engine, state, initial=initial, budget=budget, saver=saver, progress=bar
         )
-        config["reproducible"] &= not state.is_clocked
-        reasons = kept_reasons(reasons, config, target_ess=target_ess)
+        reasons = kept_reasons(reasons, config, state, target_ess=target_ess)
         reasons += _reasons_of_start(space, initial, state)
         wanted = None if target_ess or max_seconds else num_draws
         return assemble(engine, state, num_draws=wanted, config=config, reasons=reasons)
 
 
-def kept_reasons(reasons: list[str], config: dict, *, target_ess: Any) -> list[str]:
-    """Return the reasons that count; fewer draws than asked for are not worse ones."""
+def _settings(
+    schedule: Schedule | None, target: Target, num_chains: int, limit: int | None
+) -> Schedule:
+    """Return the settings in force: a budget bounds the user's own as well."""
+    usual = default_schedule(num_chains, event_size=target.event_size)
+    return within_budget(schedule or usual, num_chains, limit)
+
+
+def kept_reasons(
+    reasons: list[str], config: dict, state: RunState, *, target_ess: Any
+) -> list[str]:
+    """Return the reasons that count; fewer draws than asked for are not worse ones.
+
+    What is no reason goes into `config`: that a limit ended the run, or that a clock
+    had a say in it.
+    """
+    config["reproducible"] &= not state.is_clocked
     if reasons and target_ess is None:
         config["cut_short"], reasons = reasons[0], []
     return reasons

@@ -97,10 +97,7 @@ def sample_smc(
         CheckpointMismatchError: `resume` with another target or other settings.
         InterruptedRunError: Stopped by `should_stop` or Ctrl-C, state saved.
     """
-    check_target(target)
-    check_positive_integer(num_draws, name="num_draws")
-    check_positive_integer(num_particles, name="num_particles")
-    check_local(kernel, target)
+    _check_asked(target, kernel, num_draws, num_particles)
     check_resumable(resume, checkpoint)
     limits = target_ess, max_evaluations, max_seconds
     check_model_and_limits(target, model, schedule, limits)
@@ -129,18 +126,24 @@ def sample_smc(
             is_free_to_choose=isinstance(model, str) and model == "auto",
         )
         _check_density(engine)
-        identity = identity_of(config, target, model) if checkpoint else {}
-        identity["max_evaluations"] = max_evaluations
+        told = config | {"max_evaluations": max_evaluations}
+        identity = identity_of(told, target, model) if checkpoint else {}
         saver = Saver(checkpoint, identity=identity)
         state = first_state(saver, engine, resume=resume)
         budget = Budget(num_draws, *limits, should_stop)
-        state, reasons = run_smc(
-            engine, state, budget=budget, saver=saver, progress=bar
-        )
-        reasons = kept_reasons(reasons, config, target_ess=target_ess)
+        around: Any = {"budget": budget, "saver": saver, "progress": bar}
+        state, reasons = run_smc(engine, state, **around)
+        reasons = kept_reasons(reasons, config, state, target_ess=target_ess)
         return assemble_smc(
             engine, state, num_draws=num_draws, config=config, reasons=reasons
         )
+
+
+def _check_asked(target: Any, kernel: Any, num_draws: Any, num_particles: Any) -> None:
+    check_target(target)
+    check_local(kernel, target)
+    check_positive_integer(num_draws, name="num_draws")
+    check_positive_integer(num_particles, name="num_particles")
 
 
 def _space_of(target: Target) -> Space:

@@ -5,13 +5,13 @@ Everything counts draws, steps and evaluations; nothing here is a time.  Only
 """
 
 __all__ = [
-    "ROWS_PER_PARAMETER",
     "AnnealSettings",
+    "ROWS_PER_PARAMETER",
     "Schedule",
     "TrainSettings",
     "default_schedule",
-    "within_budget",
     "smc_schedule",
+    "within_budget",
 ]
 
 from dataclasses import dataclass, field, replace
