@@ -21,6 +21,7 @@ from flowmc.results.files import PathLike
 from flowmc.results.posterior_figures import PosteriorFigures
 from flowmc.results.summary import SummaryTable, summarize
 from flowmc.results.verdict import Verdict
+from flowmc.results.weighted_statistics import summarize_weighted
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,9 +147,24 @@ class Posterior(PosteriorFigures):
         """Return the draws of all chains, `[num_draws * num_chains, D]`."""
         return self.theta.reshape(-1, self.theta.shape[2])
 
-    def summary(self) -> SummaryTable:
-        """Return the table of means, quantiles and convergence of every quantity."""
-        return summarize(self.theta, self.diagnostics, derived=self.derived)
+    def summary(self, *, weighted: bool = False) -> SummaryTable:
+        """Return one row of statistics a parameter; `print` shows it as a table.
+
+        Args:
+            weighted: Of all scored proposals by their weights, not of the draws.
+
+        Raises:
+            ConfigurationError: There are no weighted draws.
+        """
+        if not weighted:
+            return summarize(self.theta, self.diagnostics, derived=self.derived)
+        if self.weighted is None or not len(self.weighted.theta):
+            raise ConfigurationError(
+                "`weighted=True` needs scored proposals; this posterior has none. Use "
+                "`summary()` of its draws."
+            )
+        scored = self.weighted
+        return summarize_weighted(scored.theta, scored.log_weight, names=self.names)
 
     def to_arviz(self, *, warmup: bool = False) -> Any:
         """Return an ArviZ InferenceData, or an xarray DataTree with ArviZ 1.x.

@@ -7,7 +7,7 @@ knows f: a mode of large weights costs precision where f differs there.
 Reference: Owen (2013), Monte Carlo theory, methods and examples, chapter 9.
 """
 
-__all__ = ["for_weighted", "weighted_statistics"]
+__all__ = ["for_weighted", "summarize_weighted", "weighted_statistics"]
 
 from dataclasses import replace
 
@@ -15,6 +15,7 @@ import numpy as np
 from scipy import special
 
 from flowmc.results.diagnostics import Diagnostics
+from flowmc.results.summary import QUANTILES, SummaryTable
 
 TAILS = (0.05, 0.95)
 
@@ -33,6 +34,33 @@ def weighted_statistics(
     columns = [_of_column(column, weight) for column in theta.T]
     bulk, tail, error = np.array(columns, dtype=np.float64).reshape(-1, 3).T
     return bulk, tail, error
+
+
+def summarize_weighted(
+    theta: np.ndarray, log_weight: np.ndarray, *, names: tuple[str, ...]
+) -> SummaryTable:
+    """Return the importance-weighted estimates of every parameter.
+
+    R-hat is NaN: these draws are of no chain.
+
+    Args:
+        theta: Independent draws `[n, D]`.
+        log_weight: Their log weights `[n]`.
+        names: Of the parameters.
+    """
+    weight = np.exp(log_weight - np.max(log_weight))
+    weight /= weight.sum()
+    rows = []
+    sizes = weighted_statistics(theta, log_weight)
+    for name, column, bulk, tail, error in zip(names, theta.T, *sizes, strict=True):
+        mean = float(weight @ column)
+        spread = float(np.sqrt(weight @ np.square(column - mean)))
+        order = np.argsort(column)
+        below = np.cumsum(weight[order]) - 0.5 * weight[order]
+        quantiles = map(float, np.interp(QUANTILES, below, column[order]))
+        numbers = (float("nan"), float(bulk), float(tail), float(error))
+        rows.append((name, mean, spread, *quantiles, *numbers))
+    return SummaryTable(tuple(rows))
 
 
 def for_weighted(
