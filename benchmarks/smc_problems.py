@@ -84,7 +84,7 @@ _ALL = (
         0.02,
         150.0,
         "eggbox",
-        settings={"num_draws": 10_000},
+        settings={"num_particles": 2048, "num_draws": 10_000},
         peers=OTHERS,
     ),
     Problem(

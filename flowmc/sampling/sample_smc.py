@@ -98,17 +98,14 @@ def sample_smc(
         InterruptedRunError: Stopped by `should_stop` or Ctrl-C, state saved.
     """
     check_target(target)
-    check_positive_integer(num_draws, name="num_draws")
-    check_positive_integer(num_particles, name="num_particles")
-    check_local(kernel, target)
-    check_resumable(resume, checkpoint)
     limits = target_ess, max_evaluations, max_seconds
     check_model_and_limits(target, model, schedule, limits)
-    settings = schedule or smc_schedule()
+    _check_rest(target, num_draws, num_particles, kernel)
+    check_resumable(resume, checkpoint)
+    settings, bar = schedule or smc_schedule(), make_progress(progress)
     particles = affordable(num_particles, settings, max_evaluations)
     chains = chains_for(particles, settings, target)
     chosen = smc_kernel(kernel, target, limit=max_evaluations, num_chains=chains)
-    bar = make_progress(progress)
     config = {
         "sampler": "smc",
         "num_draws": num_draws,
@@ -134,13 +131,17 @@ def sample_smc(
         saver = Saver(checkpoint, identity=identity)
         state = first_state(saver, engine, resume=resume)
         budget = Budget(num_draws, *limits, should_stop)
-        state, reasons = run_smc(
-            engine, state, budget=budget, saver=saver, progress=bar
-        )
+        state, reasons = run_smc(engine, state, budget=budget, saver=saver, bar=bar)
         reasons = kept_reasons(reasons, config, target_ess=target_ess)
         return assemble_smc(
             engine, state, num_draws=num_draws, config=config, reasons=reasons
         )
+
+
+def _check_rest(target: Any, num_draws: Any, num_particles: Any, kernel: Any) -> None:
+    check_positive_integer(num_draws, name="num_draws")
+    check_positive_integer(num_particles, name="num_particles")
+    check_local(kernel, target)
 
 
 def _space_of(target: Target) -> Space:
