@@ -176,6 +176,15 @@ def funnel(stored: Any) -> Density:
     return density
 
 
+def eggbox(stored: Any) -> Density:
+    """Return the log-likelihood of the eggbox."""
+
+    def density(theta):
+        return (2.0 + np.cos(theta[:, 0] / 2.0) * np.cos(theta[:, 1] / 2.0)) ** 5
+
+    return density
+
+
 def gaussian(stored: Any) -> Density:
     """Return the log-density of a centred normal law from its precision."""
     precision = stored["precision"]
@@ -207,6 +216,7 @@ DENSITIES = {
     "rosenbrock10": rosenbrock,
     "mixture10": mixture,
     "funnel10": funnel,
+    "eggbox": eggbox,
     "illcond50": gaussian,
 }
 PEERS = {

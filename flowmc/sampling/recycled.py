@@ -9,7 +9,7 @@ Reference: Cappe, Guillin, Marin and Robert (2004), doi:10.1198/106186004X12803
 nested sampler).
 """
 
-__all__ = ["Recycled", "WeightedRows", "pooled"]
+__all__ = ["RARE", "Recycled", "WeightedRows", "pooled"]
 
 import math
 from collections.abc import Mapping
@@ -24,6 +24,7 @@ from flowmc.sampling.tempering import temper
 
 MOST_SETS = 8  # older proposals weigh nothing by then
 CORRELATED = 4.0  # states of chains that are worth an independent draw
+RARE = 50.0  # times less often proposed than the density is there
 LEAST_EFFECTIVE = 2.0  # draws of a set that says anything
 COLUMNS = ("x", "log_prob", "log_reference", "log_q", "number")
 
@@ -78,6 +79,37 @@ class Recycled:
         numbers = np.unique(self._columns["number"])
         found = [self._one(number, b) for number in numbers]
         return [rows for rows in found if rows.size >= LEAST_EFFECTIVE]
+
+    def rare(self, b: float, log_q: Any, *, log_evidence: float) -> list[WeightedRows]:
+        """Return of each set the rows where `log_q` lies far below the density.
+
+        Their `size` is the mass of the density that they stand for, estimated without
+        bias: what lies there and is hardly proposed.
+
+        Args:
+            b: Inverse temperature.
+            log_q: Function `[n, D] -> [n]`, log-density of a proposal.
+            log_evidence: Of the density at `b`.
+        """
+        found = []
+        for number in np.unique(self._columns["number"]):
+            rows = self._one(number, b)
+            usable = np.isfinite(rows.log_weight)
+            if not usable.any():
+                continue
+            kept = np.flatnonzero(usable)
+            density = temper(rows.log_prob[kept], rows.log_reference[kept], b)
+            ratio = density - log_q(rows.x[kept]) - log_evidence
+            kept = kept[ratio > math.log(RARE)]
+            log_weight = rows.log_weight[kept]
+            mass = np.exp(log_weight - log_evidence).sum() / len(rows.x)
+            x, log_prob, reference = (column[kept] for column in rows[:3])
+            found.append(
+                WeightedRows(
+                    x, log_prob, reference, log_weight, log_evidence, float(mass)
+                )
+            )
+        return found
 
     def last(self, b: float) -> WeightedRows | None:
         """Return the newest set, weighted for `b`; None if there is none."""

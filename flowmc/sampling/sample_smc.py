@@ -97,15 +97,15 @@ def sample_smc(
         CheckpointMismatchError: `resume` with another target or other settings.
         InterruptedRunError: Stopped by `should_stop` or Ctrl-C, state saved.
     """
-    _check_asked(target, kernel, num_draws, num_particles)
-    check_resumable(resume, checkpoint)
+    check_target(target)
     limits = target_ess, max_evaluations, max_seconds
     check_model_and_limits(target, model, schedule, limits)
-    settings = schedule or smc_schedule()
+    _check_rest(target, num_draws, num_particles, kernel)
+    check_resumable(resume, checkpoint)
+    settings, bar = schedule or smc_schedule(), make_progress(progress)
     particles = affordable(num_particles, settings, max_evaluations)
     chains = chains_for(particles, settings, target)
     chosen = smc_kernel(kernel, target, limit=max_evaluations, num_chains=chains)
-    bar = make_progress(progress)
     config = {
         "sampler": "smc",
         "num_draws": num_draws,
@@ -131,7 +131,7 @@ def sample_smc(
         saver = Saver(checkpoint, identity=identity)
         state = first_state(saver, engine, resume=resume)
         budget = Budget(num_draws, *limits, should_stop)
-        around: Any = {"budget": budget, "saver": saver, "progress": bar}
+        around: Any = {"budget": budget, "saver": saver, "bar": bar}
         state, reasons = run_smc(engine, state, **around)
         reasons = kept_reasons(reasons, config, state, target_ess=target_ess)
         return assemble_smc(
@@ -139,11 +139,10 @@ def sample_smc(
         )
 
 
-def _check_asked(target: Any, kernel: Any, num_draws: Any, num_particles: Any) -> None:
-    check_target(target)
-    check_local(kernel, target)
+def _check_rest(target: Any, num_draws: Any, num_particles: Any, kernel: Any) -> None:
     check_positive_integer(num_draws, name="num_draws")
     check_positive_integer(num_particles, name="num_particles")
+    check_local(kernel, target)
 
 
 def _space_of(target: Target) -> Space:

@@ -16,16 +16,17 @@ from flowmc.results.importance import pareto_shape
 from flowmc.results.verdict import PARETO_K_LIMIT
 from flowmc.sampling.engine import Engine
 from flowmc.sampling.groups import UNSEEN_LIMIT
-from flowmc.sampling.maps import spread
+from flowmc.sampling.maps import part_of, spread
+from flowmc.sampling.recycled import RARE, Recycled
 from flowmc.sampling.smc_draw import log_q_of, weights_so_far
 from flowmc.sampling.state import RunState, join_chunks
 
-RARE = 50.0  # times less often proposed than the posterior goes there
 SIGMAS = 5.0  # of the difference of two means
 LEAST_SHIFT = 0.1  # of a mean that is told, in standard deviations
 LEAST_FIRST = 32  # draws of the reference that an annealing can start from
 MOST_COMPARED = 2048
 MIN_STATES = 100
+MOST_LOOKED_AT = 6  # sets of proposals, the newest
 
 
 def reasons_against(engine: Engine, state: RunState) -> list[str]:
@@ -34,13 +35,15 @@ def reasons_against(engine: Engine, state: RunState) -> list[str]:
         *_start(state),
         *_weights(state),
         *_unseen(engine, state),
+        *_missed(engine, state),
         *_means(engine, state),
     ]
 
 
 def is_unfit(engine: Engine, state: RunState) -> bool:
     """Whether the draws so far show that the frozen map is not what to draw from."""
-    return any((*_weights(state), *_unseen(engine, state)))
+    found = (_weights(state), _unseen(engine, state), _missed(engine, state))
+    return any(any(reasons) for reasons in found)
 
 
 def _start(state: RunState) -> Iterator[str]:
@@ -95,6 +98,24 @@ def _unseen(engine: Engine, state: RunState) -> Iterator[str]:
             f"The proposal must draw where chains go; {share:.1%} of their states at "
             "the target lie where it hardly ever does. A region is missing or too "
             "thin in the weighted draws: raise `num_particles`."
+        )
+
+
+def _missed(engine: Engine, state: RunState) -> Iterator[str]:
+    """Look for regions that earlier maps met, and the frozen one hardly proposes."""
+    arrays, log_weight = part_of(state.learned, "recycled"), weights_so_far(state)
+    if not arrays or not np.isfinite(log_weight).any():
+        return
+    recycled = Recycled(engine.space.event_size)
+    recycled.from_arrays(arrays)
+    log_evidence = float(np.logaddexp.reduce(log_weight) - np.log(len(log_weight)))
+    found = recycled.rare(1.0, lambda x: log_q_of(engine, x), log_evidence=log_evidence)
+    mass = max((rows.size for rows in found[-MOST_LOOKED_AT:]), default=0.0)
+    if mass > UNSEEN_LIMIT:
+        yield (
+            "The proposal must draw wherever earlier ones found the posterior; "
+            f"{mass:.1%} of it lies where this one hardly ever does. A region is "
+            "missing or too thin in the weighted draws: raise `num_particles`."
         )
 
 

@@ -39,7 +39,7 @@ def run_smc(
     *,
     budget: Budget,
     saver: Saver,
-    progress: Progress,
+    bar: Progress,
 ) -> tuple[RunState, list[str]]:
     """Carry a run from `state` to its end.
 
@@ -50,11 +50,11 @@ def run_smc(
         InterruptedRunError: `budget.should_stop` said so; the state was saved.
         LogProbError: The target failed; the state before that was saved.
     """
-    loop = SmcLoop(engine, budget, progress)
+    loop = SmcLoop(engine, budget, bar)
     if state.phase == "done":
         state = replace(state, phase="draw", history=state.history[:-1])
         state = loop.finish_if_enough(state)
-    state = carry(loop, state, budget=budget, saver=saver, progress=progress)
+    state = carry(loop, state, budget=budget, saver=saver, progress=bar)
     return state, loop.reasons
 
 
@@ -187,7 +187,8 @@ class SmcLoop(MainLoop):
             settings={"efficiency": effective / max(count, 1)},
             notes=("frozen: no weight changed",),
         )
-        learned = self._engine.learner.to_arrays()  # no ladder is needed any more
+        kept = (n for n in state.learned if not n.startswith("ladder/"))
+        learned = {name: state.learned[name] for name in kept}
         history = (*state.history, record)
         return replace(state, phase="done", learned=learned, history=history)
 

@@ -20,15 +20,15 @@ from flowmc.sampling.costs import tempered_cost
 from flowmc.sampling.engine import Engine
 from flowmc.sampling.evidence_chains import in_batches
 from flowmc.sampling.particles import Particles
-from flowmc.sampling.recycled import Recycled
+from flowmc.sampling.smc_refresh import refreshed
 from flowmc.sampling.state import DrawChunk, RunState
 from flowmc.sampling.sweep import JUMP, LOCAL
 from flowmc.sampling.temper import effective_sample_size
 from flowmc.sampling.tempered import Moves, run_tempered
 
 SWEEPS = 2  # of a window
-REFRESHED = 0.25  # of the particles, from the last proposals
 MOST_WINDOWS = 6
+LEAST_HOPED = 1.2  # times the efficiency, after another window
 BEST = 0.9  # effective draws for each proposal that no map exceeds
 POOR, OTHER_FAMILY = 0.1, "spline_autoregressive"
 
@@ -97,7 +97,7 @@ def refine(
 def is_worth_more(now: float, before: float, *, wanted: float, cost: float) -> bool:
     """Whether another window is likely to save more proposals than it costs.
 
-    The gain of the last fit is taken to be as large as that of the one before; after
+    The next fit is hoped to gain as much as the last one, and a fifth at least; after
     the first window nothing is known, and twice the efficiency is hoped for.
 
     Args:
@@ -108,7 +108,7 @@ def is_worth_more(now: float, before: float, *, wanted: float, cost: float) -> b
     """
     if not now > 0.0:
         return True
-    gain = min(2.0, max(1.0, now / before)) if before > 0.0 else 2.0
+    gain = min(2.0, max(LEAST_HOPED, now / before)) if before > 0.0 else 2.0
     hoped = min(max(BEST, now), gain * now)
     return wanted / now - wanted / hoped > cost
 
@@ -126,7 +126,7 @@ def _sweep(
     """Move the particles at the target; every state enters the ladder."""
     annealer, swept, step_size = carrier.annealer, [], particles.step_size
     random = generator(fold_in(engine.seed, "refresh", number))
-    x, log_prob = _refreshed(annealer.recycled, particles, random=random)
+    x, log_prob = refreshed(engine, annealer.recycled, particles, random=random)
     for index in range(count):
         moves = run_tempered(
             engine,
@@ -147,24 +147,6 @@ def _sweep(
         x=x, log_prob=log_prob, step_size=step_size, acceptance=rates
     )
     return moved, swept
-
-
-def _refreshed(
-    recycled: Recycled, particles: Particles, *, random: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Put some particles where the last proposals found weight.
-
-    A region that the particles have lost, and a proposal met, has all the weight of its
-    set: what it is worth is for the next map to tell, once chains have been there.
-    """
-    x, log_prob = particles.x.copy(), particles.log_prob.copy()
-    rows = recycled.last(1.0)
-    if rows is None or not np.isfinite(rows.log_weight).any():
-        return x, log_prob
-    count = max(1, int(REFRESHED * len(x)))
-    replaced = random.permutation(len(x))[:count]
-    x[replaced], log_prob[replaced], _ = rows.resample(count, random=random)
-    return x, log_prob
 
 
 def _refit(

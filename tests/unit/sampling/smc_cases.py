@@ -86,7 +86,7 @@ class Bench:
             RunState(),
             budget=Budget(num_draws, **limits),
             saver=Saver(None, identity={}),
-            progress=NullProgress(),
+            bar=NullProgress(),
         )
         return assemble_smc(
             engine, state, num_draws=num_draws, config={}, reasons=reasons
