@@ -117,7 +117,7 @@ _ALL = (
         None,
         0.01,
         log_evidence=-103.3455,
-        settings={"num_draws": 10_000},
+        settings={"num_particles": 512, "num_draws": 10_000},
     ),
     Problem(
         "phi4_32",

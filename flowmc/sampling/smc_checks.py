@@ -19,10 +19,11 @@ from flowmc.sampling.groups import UNSEEN_LIMIT
 from flowmc.sampling.maps import part_of, spread
 from flowmc.sampling.recycled import RARE, Recycled
 from flowmc.sampling.smc_draw import log_q_of, weights_so_far
+from flowmc.sampling.smc_refresh import untouched
 from flowmc.sampling.state import RunState, join_chunks
 
-SIGMAS = 5.0  # of the difference of two means
-LEAST_SHIFT = 0.1  # of a mean that is told, in standard deviations
+SIGMAS = 5.0  # of a mean rank
+LEAST_SHIFT = 0.05  # of a mean rank that is told
 LEAST_FIRST = 32  # draws of the reference that an annealing can start from
 MOST_COMPARED = 2048
 MIN_STATES = 100
@@ -36,7 +37,7 @@ def reasons_against(engine: Engine, state: RunState) -> list[str]:
         *_weights(state),
         *_unseen(engine, state),
         *_missed(engine, state),
-        *_means(engine, state),
+        *_ranks(engine, state),
     ]
 
 
@@ -119,31 +120,30 @@ def _missed(engine: Engine, state: RunState) -> Iterator[str]:
         )
 
 
-def _means(engine: Engine, state: RunState) -> Iterator[str]:
-    """Compare the means of the chains' states with those of the weighted draws."""
+def _ranks(engine: Engine, state: RunState) -> Iterator[str]:
+    """Compare the ranks of the chains' states among the weighted draws with uniform."""
     log_weight = weights_so_far(state)
     if not state.warmup or not np.isfinite(log_weight).any():
         return
-    by_chain = state.warmup[-1].position.mean(axis=0)  # [num_chains, D]
+    states = state.warmup[-1].position  # [num_states, num_chains, D]
+    states = states[:, untouched(states.shape[1])]
     weight = np.exp(log_weight - log_weight.max())
-    weight /= weight.sum()
-    kept = weight > 0.0
-    x = join_chunks(state.draws).proposal[kept]
-    mean = weight[kept] @ x
-    off = x - mean
-    spread_, error = (np.sqrt(w @ off**2) for w in (weight[kept], weight[kept] ** 2))
-    own = by_chain.std(axis=0, ddof=1) / np.sqrt(len(by_chain))
-    difference = np.abs(by_chain.mean(axis=0) - mean)
-    allowed = np.maximum(SIGMAS * np.hypot(own, error), LEAST_SHIFT * spread_)
-    failing = difference > allowed
-    if failing.any():
-        worst = int(np.argmax(difference / allowed))
-        yield (
-            "Weighted draws must have the means of the chains at the target; that of "
-            f"`{engine.space.target.names[worst]}` differs by "
-            f"{difference[worst] / spread_[worst]:.2f} standard deviations. One of "
-            "them misses a region: raise `num_particles`."
-        )
+    x, weight = join_chunks(state.draws).proposal[weight > 0.0], weight[weight > 0.0]
+    for index, name in enumerate(engine.space.target.names):
+        order = np.argsort(x[:, index])
+        below = np.cumsum(weight[order]) / weight.sum()
+        place = np.searchsorted(x[order, index], states[..., index])
+        by_chain = np.append(0.0, below)[place].mean(axis=0)
+        error = by_chain.std(ddof=1) / np.sqrt(len(by_chain))
+        shift = abs(by_chain.mean() - 0.5)
+        if shift > max(SIGMAS * error, LEAST_SHIFT):
+            yield (
+                "Chains at the target must lie among the weighted draws as these do; "
+                f"in `{name}` the mean rank of their states is {by_chain.mean():.2f} "
+                "instead of 0.50. One of them misses a region: raise "
+                "`num_particles`."
+            )
+            return
 
 
 def _states(state: RunState) -> tuple[np.ndarray, np.ndarray]:
@@ -151,5 +151,7 @@ def _states(state: RunState) -> tuple[np.ndarray, np.ndarray]:
     if not state.warmup:
         return np.empty((0, 0)), np.empty(0)
     last = state.warmup[-1]
-    x = last.position.reshape(-1, last.position.shape[-1])
-    return spread(x, MOST_COMPARED), spread(last.log_prob.reshape(-1), MOST_COMPARED)
+    own = untouched(last.position.shape[1])
+    x = last.position[:, own].reshape(-1, last.position.shape[-1])
+    log_prob = last.log_prob[:, own].reshape(-1)
+    return spread(x, MOST_COMPARED), spread(log_prob, MOST_COMPARED)

@@ -1,6 +1,6 @@
 """Particles put where proposals have found the target, and particles may have not."""
 
-__all__ = ["refreshed"]
+__all__ = ["refreshed", "untouched"]
 
 import numpy as np
 
@@ -23,19 +23,26 @@ def refreshed(
 
     A region that the particles have lost, and an earlier proposal met, is populated
     again: what it is worth is for the next map to tell, once chains have been there.
+    The particles are in random order, those put elsewhere first.
     """
-    x, log_prob = particles.x.copy(), particles.log_prob.copy()
+    order = random.permutation(len(particles.x))
+    x, log_prob = particles.x[order], particles.log_prob[order]
     rare = recycled.rare(
         1.0, lambda x: log_q_of(engine, x), log_evidence=particles.log_evidence
     )
-    places = random.permutation(len(x))
+    places = np.arange(len(x))
     for rows in (recycled.last(1.0), _joined(rare)):
         if rows is None or not np.isfinite(rows.log_weight).any():
             continue
-        count = max(1, int(REFRESHED * len(x)))
+        count = int(REFRESHED * len(x))
         chosen, places = places[:count], places[count:]
         x[chosen], log_prob[chosen], _ = rows.resample(count, random=random)
     return x, log_prob
+
+
+def untouched(num_chains: int) -> slice:
+    """Return which particles of a window were surely put nowhere."""
+    return slice(2 * int(REFRESHED * num_chains), None)
 
 
 def _joined(parts: list[WeightedRows]) -> WeightedRows | None:
