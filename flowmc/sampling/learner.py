@@ -112,7 +112,9 @@ class Learner(ClosedForms):
             level: Number of the temperature.
             is_poor: Whether few jumps were accepted at the last temperature.
         """
-        self.fit_affine(("level", level), most_rows=QUICK_ROWS)
+        # Twice the time for each temperature: only where all that is visited counts.
+        splits = self._schedule.anneal.recycles
+        self.fit_affine(("level", level), most_rows=QUICK_ROWS, splits=splits)
         draws, network = self.replay.draws, self.network
         needed = self._schedule.train.min_draws_per_parameter * draws.shape[1]
         may_try = self._trainer is not None and not is_latent(network)
