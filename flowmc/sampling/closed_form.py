@@ -18,7 +18,7 @@ from flowmc.training.replay import ReplayBuffer
 from flowmc.training.split import held_rows
 
 MOST_TAIL_DRAWS = 4096  # the t's scatter needs no more
-ENOUGH = 0.75  # acceptance of the affine maps' jumps that no network has to better
+ENOUGH = 0.9  # acceptance of the affine maps' jumps that no network has to better
 LEAST_ROWS = 20  # of which some may be held out
 
 
