@@ -118,7 +118,7 @@ def test_flow_rules_and_is_frozen(narrow_run):
     assert move.model.name == "maf"
     assert move.frozen_at == NUM_ADAPT
     assert [record.model for record in move.history][0] == "none"
-    assert any("beats the affine map" in n for r in move.history for n in r.notes)
+    assert any("maf beats " in n for r in move.history for n in r.notes)
     assert move.acceptance_fraction > 0.5
     assert move.num_masked == 0
 

@@ -66,7 +66,7 @@ def test_a_vae_rules_and_is_frozen(narrow_run):
     move, sampler = narrow_run
     assert move.model.name == "vae"
     assert move.frozen_at == NUM_ADAPT
-    assert any("beats the affine map" in n for r in move.history for n in r.notes)
+    assert any("vae beats " in n for r in move.history for n in r.notes)
     assert move.acceptance_fraction > 0.4
     assert move.num_masked == 0
     assert "VAEMove, map in force: vae" in move.report()
