@@ -24,9 +24,9 @@ from flowmc.sampling.initial import no_density
 from flowmc.sampling.ladder import Ladder
 from flowmc.sampling.particles import Particles, correlation
 from flowmc.sampling.recycled import Recycled, WeightedRows, pooled
+from flowmc.sampling.step_sizes import adapt_step_size
 from flowmc.sampling.tempered import Moves, run_tempered
 from flowmc.sampling.tempering import temper, untemper
-from flowmc.sampling.warmup import adapt_step_size
 
 POOR_JUMPS = 0.4  # acceptance below which the network is tried
 MIXED = 0.5  # correlation with the particles' first places that is low enough

@@ -6,7 +6,6 @@ Everything adapts here and nothing after: the draws are kept apart and marked.
 __all__ = [
     "CUT_SHORT",
     "acceptance_by_kernel",
-    "adapt_step_size",
     "collect",
     "freeze",
     "warm_up",
@@ -26,37 +25,15 @@ from flowmc.sampling.local_kernels import first_step_size, tuned_part
 from flowmc.sampling.pilot import measure
 from flowmc.sampling.settings import Schedule
 from flowmc.sampling.state import DrawChunk, RunState, join_chunks
+from flowmc.sampling.step_sizes import adapt_step_size, aim, heed_divergences
 from flowmc.sampling.sweep import JUMP, LOCAL, Sweep, SweepRecord
 
 KERNEL_NAMES = ("local", "jump")
 OTHER_FAMILY = "spline_autoregressive"
-STEP_LIMITS = (1e-3, 20.0)
 POOR_ACCEPTANCE, POOR_SHAPE = 0.3, 0.7  # of jumps, and of the tail of their weights
 CUT_SHORT = "warm-up ended early: its share of the budget was used up"
 LEAST_PROGRESS = 0.03  # in acceptance, by which one more window is earned
 _logger = logging.getLogger(__name__)
-
-
-def adapt_step_size(
-    step_size: float,
-    acceptance: float,
-    *,
-    target: float,
-    count: float,
-    largest: float = np.inf,
-) -> float:
-    """Return the next step size: Robbins-Monro on its logarithm.
-
-    Args:
-        step_size: The one in force.
-        acceptance: Mean acceptance it had.
-        target: Acceptance aimed at.
-        count: Changes made so far; the gain falls with its square root.
-        largest: Never exceeded.
-    """
-    gain = 3.0 / np.sqrt(1.0 + count)
-    raised = step_size * np.exp(gain * (acceptance - target))
-    return float(np.clip(raised, STEP_LIMITS[0], min(largest, STEP_LIMITS[1])))
 
 
 def collect(record: SweepRecord, sweep: Sweep, *, window: int) -> DrawChunk:
@@ -126,7 +103,7 @@ def warm_up(
         step_size = adapt_step_size(
             step_size,
             float(np.mean(block.record.local_acceptance)),
-            target=inner.target_acceptance,
+            target=aim(state, inner),
             count=num_adapted,
             largest=getattr(inner, "max_step_size", np.inf),
         )
@@ -158,12 +135,15 @@ def _finish_window(engine: Engine, state: RunState, *, is_last: bool) -> RunStat
     started, index = time.perf_counter(), len(state.history)
     before = state.pilot.get("jump_acceptance", np.nan)
     state = _measured(engine, state, index)
+    inner = tuned_part(engine.block()[0].local)
+    state, heeded = heed_divergences(state, inner, index=index)
     ruled, kernel = engine.learner.model.name, engine.local_kernel
     training, notes = engine.learner.refit(
         window=state.window, progress=engine.progress
     )
     if engine.is_free_to_choose and state.pilot["jump_acceptance"] < POOR_ACCEPTANCE:
         notes += _other_families(engine, state)
+    notes += [heeded] if heeded else []
     if is_last:
         notes.append(CUT_SHORT)
     scalars = state.scalars
@@ -171,6 +151,7 @@ def _finish_window(engine: Engine, state: RunState, *, is_last: bool) -> RunStat
         notes.append(f"{engine.local_kernel} begins with its first step size")
         first = first_step_size(engine.local_kernel, engine.space.event_size)
         scalars = {**scalars, "step_size": first, "num_adapted": 0}
+        scalars.pop("target_acceptance", None)
     record = WindowRecord(
         name=f"warmup {state.window + 1}",
         model=ruled,

@@ -6,42 +6,10 @@ import pytest
 from flowmc.sampling.state import DrawChunk, RunState, join_chunks
 from flowmc.sampling.sweep import Sweep, SweepRecord
 from flowmc.sampling.warmup import (
-    STEP_LIMITS,
     acceptance_by_kernel,
-    adapt_step_size,
     collect,
     freeze,
 )
-
-
-def test_too_many_acceptances_lengthen_the_step():
-    for acceptance, is_longer in ((0.6, True), (0.1, False)):
-        step = adapt_step_size(1.0, acceptance, target=0.3, count=0)
-        assert (step > 1.0) == is_longer
-    assert adapt_step_size(0.7, 0.3, target=0.3, count=3) == pytest.approx(0.7)
-
-
-def test_changes_grow_smaller():
-    changes = [
-        abs(np.log(adapt_step_size(1.0, 0.6, target=0.3, count=count)))
-        for count in range(20)
-    ]
-    assert np.all(np.diff(changes) < 0.0)
-    assert changes[0] / changes[3] == pytest.approx(2.0)
-
-
-def test_steps_stay_within_limits():
-    low = adapt_step_size(STEP_LIMITS[0], 0.0, target=0.9, count=0)
-    high = adapt_step_size(STEP_LIMITS[1], 1.0, target=0.1, count=0)
-    assert (low, high) == STEP_LIMITS
-
-
-def test_adaptation_finds_the_target_acceptance():
-    random, step = np.random.default_rng(0), 10.0
-    for count in range(400):
-        rate = random.binomial(50, np.exp(-step)) / 50
-        step = adapt_step_size(step, rate, target=0.3, count=count)
-    assert np.exp(-step) == pytest.approx(0.3, abs=0.05)
 
 
 class Kernel:
