@@ -77,6 +77,11 @@ class Flow(Described):
         return tuple("circle" if c else "normal" for c in self._circles.is_circle)
 
     @property
+    def base(self) -> Any:
+        """The density of `z`, with `log_prob` and `sample`."""
+        return self._base
+
+    @property
     def has_given_base(self) -> bool:
         """Whether location and covariance were given: draws then leave them alone."""
         return self._has_given_base

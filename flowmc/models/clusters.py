@@ -21,10 +21,10 @@ import tensorflow as tf
 
 from flowmc.core.checks import check_event_size
 from flowmc.core.seeds import as_seed, split
+from flowmc.models.widened import width_for
 from flowmc.transforms.normal_mixture import NormalMixture, fit_normal_mixture
 
 MOST_LAWS, ROOM = 32, 512  # laws at all, and laws times dimensions
-WIDENING, WIDEST = 2.5, 3.0  # of wider copies: less in more dimensions
 NO_SHARE = -1e30  # logarithm of the share of an empty place
 
 
@@ -48,7 +48,7 @@ class NormalClusters(tf.Module):
     ) -> None:
         super().__init__(name="clusters")
         self._wide_share = float(wide_share)
-        self._width = min(WIDEST, 1.0 + WIDENING / math.sqrt(event_size))
+        self._width = width_for(event_size)
         self.event_size = check_event_size(event_size)
         room, size = min(most, most_laws(event_size)), event_size
         share = np.where(np.arange(room) == 0, 0.0, NO_SHARE)

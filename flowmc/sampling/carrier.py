@@ -8,8 +8,8 @@ from flowmc.core.seeds import fold_in, generator
 from flowmc.sampling.annealing import ANY_ROOM, Annealer
 from flowmc.sampling.budget import Room
 from flowmc.sampling.engine import Engine
-from flowmc.sampling.maps import part_of
 from flowmc.sampling.particles import Particles
+from flowmc.sampling.parts import part_of
 from flowmc.sampling.recycled import pooled
 from flowmc.sampling.state import RunState
 

@@ -15,7 +15,7 @@ from flowmc.core.records import WindowRecord
 from flowmc.sampling.engine import Engine
 from flowmc.sampling.groups import UNSEEN_LIMIT, mixture_weights, unseen_share
 from flowmc.sampling.latent import is_latent
-from flowmc.sampling.maps import part_of, spread
+from flowmc.sampling.parts import part_of, spread
 from flowmc.sampling.settings import Schedule
 from flowmc.sampling.state import RunState
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from flowmc.sampling.latent import is_latent, make_view
-from flowmc.sampling.maps import spread
+from flowmc.sampling.parts import spread
 from flowmc.training.gate import MOST_DRAWS, GateDecision, judge_refit
 from flowmc.training.replay import ReplayBuffer
 

@@ -17,7 +17,7 @@ from flowmc.models.saving import get_arrays, set_arrays
 from flowmc.sampling.closed_form import ClosedForms
 from flowmc.sampling.judging import beats, has_drifted, make_judge
 from flowmc.sampling.latent import is_latent
-from flowmc.sampling.maps import part_of, spread
+from flowmc.sampling.parts import part_of, spread
 from flowmc.sampling.settings import Schedule
 from flowmc.training.fit import fit
 from flowmc.training.gate import MOST_DRAWS

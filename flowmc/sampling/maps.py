@@ -5,7 +5,7 @@ draws.  The network takes over where it is better, in a mixture with these laws;
 it a second one may stand.
 """
 
-__all__ = ["Maps", "RULES", "part_of", "spread"]
+__all__ = ["Maps", "RULES"]
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +17,9 @@ from flowmc.core.seeds import fold_in
 from flowmc.models.clusters import MOST_LAWS, NormalClusters
 from flowmc.models.mixture import MixtureDensity
 from flowmc.models.saving import from_saved, get_arrays, set_arrays, to_saved
+from flowmc.models.widened import widened
 from flowmc.sampling.latent import is_latent, make_proposal
+from flowmc.sampling.parts import part_of, spread
 from flowmc.sampling.shares import GIVEN_SHARES, NO_CLUSTERS, fit_shares, share_out
 
 AFFINE = "gaussian"
@@ -34,7 +36,7 @@ class Maps:
         defensive_weight: Share of the heavy tails of each proposal.
         seed: Of the networks' first weights.
         max_clusters: Most normal laws; with one, the affine map stands alone.
-        wide_share: Part of each cluster's law that is a wider copy.
+        wide_share: Part of each cluster's law, and of a network, that is a wider copy.
 
     Attributes:
         affine: One affine map for all draws: coordinates for local steps.
@@ -54,13 +56,14 @@ class Maps:
         wide_share: float = 0.0,
     ) -> None:
         self._seed, self._defensive_weight = seed, defensive_weight
+        self._wide_share = wide_share
         self.event_size = event_size
         self.affine = models.make(AFFINE, event_size=event_size)
-        laws: Any = {"most": max_clusters, "wide_share": wide_share}
-        self.clusters = NormalClusters(event_size, **laws)
-        self.proposals = {
-            "affine": make_proposal(self.clusters, weight=defensive_weight)
-        }
+        self.clusters = NormalClusters(
+            event_size, most=max_clusters, wide_share=wide_share
+        )
+        first = make_proposal(self.clusters, weight=defensive_weight)
+        self.proposals = {"affine": first}
         self.rules, self.is_mixed = "affine", False
         self.second: Any = None
         self._installed: dict[str, tuple] = {}  # networks by family: sweeps hold them
@@ -86,8 +89,7 @@ class Maps:
             # What the user knows of the target beforehand is never given up: training
             # on one mode would lose the others for good.
             self.mix_with(self.initial, weights=GIVEN_SHARES)
-        kept = self.network, self.initial, self.proposals
-        self._installed[self.family] = kept
+        self._installed[self.family] = self.network, self.initial, self.proposals
 
     def _take_out(self, family: str) -> None:
         """Put a network of before in place again, untrained."""
@@ -95,7 +97,8 @@ class Maps:
         set_arrays(self.network, self.initial)
         self.is_mixed = False
         mixture = self.proposals.get("mixture")
-        self.second = None if mixture is None else mixture.model.parts[1]
+        second = None if mixture is None else mixture.model.parts[1]
+        self.second = getattr(second, "flow", second)
         if self._has_clusters:
             self._set_shares("network", [1.0])
 
@@ -177,11 +180,11 @@ class Maps:
         which a normal law is none.
         """
         is_round = bool(getattr(self.network, "periodic", ()))
-        is_density = not is_latent(self.network)
-        return self.clusters.room > 1 and is_density and not is_round
+        return self.clusters.room > 1 and not (is_round or is_latent(self.network))
 
     def _proposal_of(self, networks: list[Any]) -> Any:
-        parts = [*networks, *([self.clusters] if self._has_clusters else [])]
+        parts = [widened(network, share=self._wide_share) for network in networks]
+        parts += [self.clusters] if self._has_clusters else []
         density = parts[0]
         if len(parts) > 1:
             density = MixtureDensity(parts, weights=np.ones(len(parts)))
@@ -237,14 +240,3 @@ class Maps:
             if tails := part_of(arrays, f"tails_{name}"):
                 proposal.set_tails(**tails)
         self.rules = RULES[int(arrays["rules"])]
-
-
-def part_of(arrays: Mapping[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
-    """Return the arrays below `name/`, without that prefix."""
-    prefix = f"{name}/"
-    return {k[len(prefix) :]: a for k, a in arrays.items() if k.startswith(prefix)}
-
-
-def spread(rows: np.ndarray, most: int) -> np.ndarray:
-    """Return at most `most` rows, evenly spaced: a reservoir is in order of arrival."""
-    return rows[:: max(1, -(-len(rows) // most))]

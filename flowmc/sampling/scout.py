@@ -23,8 +23,8 @@ from flowmc.sampling.budget import Room
 from flowmc.sampling.conclusion import GIVEN
 from flowmc.sampling.engine import NEWER_COUNT, Engine
 from flowmc.sampling.groups import UNSEEN_LIMIT, unseen_share
-from flowmc.sampling.maps import part_of
 from flowmc.sampling.particles import Particles, num_particles
+from flowmc.sampling.parts import part_of
 from flowmc.sampling.state import RunState, spend
 
 LOWEST = 1e-3  # quantile of the group's log-densities that a draw is to reach

@@ -96,7 +96,8 @@ class Schedule:
         defensive_weight: Share of the heavy-tailed parts of the proposal.
         max_clusters: Most normal laws that stand for the affine map in proposals, one
             a cluster of the draws; fewer in many dimensions.  1: the affine map alone.
-        wide_share: Part of each cluster's normal law that is a wider copy of it.
+        wide_share: Part of each cluster's normal law, and of a network's base, that is
+            a wider copy of it.
         num_importance: Codes a point in the jumps of a VAE.
         adapt_every: Sweeps between two changes of a step size in warm-up.
         record_per_sweep: States of each sweep that enter the reservoir.

@@ -16,7 +16,7 @@ from flowmc.results.importance import pareto_shape
 from flowmc.results.verdict import PARETO_K_LIMIT
 from flowmc.sampling.engine import Engine
 from flowmc.sampling.groups import UNSEEN_LIMIT
-from flowmc.sampling.maps import part_of, spread
+from flowmc.sampling.parts import part_of, spread
 from flowmc.sampling.recycled import RARE, Recycled
 from flowmc.sampling.smc_draw import log_q_of, weights_so_far
 from flowmc.sampling.smc_refresh import untouched
