@@ -103,7 +103,7 @@ class OutputSection(_Section):
     """Which files are written besides the posterior itself.
 
     Attributes:
-        plots: corner.png, trace.png and training.png.
+        plots: corner.png, trace.png and training.png; ladder.png of sampler "smc".
         arviz: posterior.nc.
         report: report.html.
     """

@@ -17,6 +17,7 @@ PRODUCTS = (
     "corner.png",
     "trace.png",
     "training.png",
+    "ladder.png",
     "report.html",
 )
 OURS = (

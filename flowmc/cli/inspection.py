@@ -9,6 +9,7 @@ from typing import Any
 from flowmc.cli.exits import EXIT_GOOD, verdict_code
 from flowmc.cli.export import export_posterior
 from flowmc.cli.folder import find_posterior
+from flowmc.cli.pictures import picture_writers
 from flowmc.cli.show import (
     result_console,
     show_findings,
@@ -38,12 +39,12 @@ def diagnose(out: Path) -> int:
 
 
 def plot(out: Path) -> int:
-    """Draw the three figures into the folder of the run."""
+    """Draw the figures into the folder of the run."""
     posterior, folder = _load(out)
-    paths = [folder / f"{name}.png" for name in ("corner", "trace", "training")]
-    posterior.plot_corner(paths[0])
-    posterior.plot_trace(paths[1])
-    posterior.plot_training(paths[2])
+    paths = []
+    for name, write in picture_writers(posterior).items():
+        paths.append(folder / name)
+        write(paths[-1])
     return _tell(paths)
 
 

@@ -141,7 +141,7 @@ def diagnose(out: OutArgument, debug: DebugOption = False) -> int:
 @app.command()
 @reports_errors
 def plot(out: OutArgument, debug: DebugOption = False) -> int:
-    """Draw corner.png, trace.png and training.png again."""
+    """Draw the pictures of a run again: corner.png, trace.png and more."""
     from flowmc.cli import inspection
 
     return inspection.plot(out)

@@ -8,6 +8,7 @@ from typing import Any
 
 from flowmc.cli.config import OutputSection
 from flowmc.cli.folder import OutputFolder
+from flowmc.cli.pictures import picture_writers
 
 
 def write_products(
@@ -46,9 +47,7 @@ def _writers(posterior: Any, output: OutputSection) -> dict[str, Callable[[Path]
     if output.arviz:
         writers["posterior.nc"] = lambda path: _write_arviz(posterior, path)
     if output.plots:
-        writers["corner.png"] = posterior.plot_corner
-        writers["trace.png"] = posterior.plot_trace
-        writers["training.png"] = posterior.plot_training
+        writers |= picture_writers(posterior)
     if output.report:
         writers["report.html"] = posterior.report
     return writers
