@@ -33,6 +33,7 @@ WITH_METHODS = (
     "Verdict",
 )
 LATER = ("clusters", "emcee")  # named in the index, shown once they are written
+WITH_BASES = ("Posterior",)  # also those of its base
 ROOMS = ("adapters", "models", "moves", "targets", "results", "transforms")
 
 
@@ -199,7 +200,9 @@ def _directives_of(paths: Any) -> Iterator[str]:
         module, _, name = path.rpartition(".")
         value = getattr(import_module(module), name)
         if inspect.isclass(value):
-            yield _directive("class", path, *["members"] * (name in WITH_METHODS))
+            options = ["members"] if name in WITH_METHODS else []
+            options += ["inherited-members"] if name in WITH_BASES else []
+            yield _directive("class", path, *options)
         elif callable(value):
             yield _directive("function", path)
 

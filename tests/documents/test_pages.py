@@ -22,7 +22,10 @@ from tests.documents.pages import (
 # Registering for good would change what other tests of the process see.
 APART = ("extending",)
 # Compiling and training take long; these are run with the long tests.
-LONG = ("gpu", "kernels", "log_densities", "start", "tfp", "theory", "vae")
+LONG = (
+    *("gpu", "kernels", "log_densities", "performance"),
+    *("start", "tfp", "theory", "vae"),
+)
 PAGES = pages()
 
 
