@@ -8,13 +8,13 @@ __all__ = ["PLACEHOLDER", "as_formulas", "command", "examples", "fill"]
 
 import ast
 import inspect
-import json
 import re
-import statistics
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+
+from measured import measured_samplers, measured_smc, missed_goals
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
@@ -212,36 +212,6 @@ def _directive(kind: str, path: str, *options: str) -> str:
     return "\n".join(["```{eval-rst}", *lines, "```"])
 
 
-def measured_samplers() -> str:
-    """Return medians of the stored runs of `benchmarks/samplers.py`, by problem."""
-    stored = json.loads((ROOT / "benchmarks/results/samplers.json").read_text())
-    groups: dict[tuple, list[dict]] = {}
-    for row in stored["rows"]:
-        if "error" not in row and row["settings"] == "default":
-            groups.setdefault((row["problem"], row["contestant"]), []).append(row)
-    lines = ["| " + " | ".join(MEASURED) + " |", "|---" * len(MEASURED) + "|"]
-    for key in sorted(groups):
-        lines.append("| " + " | ".join(_measured(key, groups[key])) + " |")
-    return "\n".join(lines)
-
-
-MEASURED = ("problem", "sampler", "runs", "evaluations", "gradients", "iid", "good")
-
-
-def _measured(key: tuple, rows: list[dict]) -> list[str]:
-    counts = [f"{_median(rows, name):,.0f}" for name in ("evaluations", "gradients")]
-    worth = _median(rows, "iid")
-    iid = "-" if worth is None else f"{worth:,.3g}" if worth < 100 else f"{worth:,.0f}"
-    verdicts = [row["verdict_ok"] for row in rows]
-    good = "-" if None in verdicts else f"{sum(verdicts)} of {len(verdicts)}"
-    return [*key, str(len(rows)), *counts, iid, good]
-
-
-def _median(rows: list[dict], name: str) -> float | None:
-    values = [row[name] for row in rows if row.get(name) is not None]
-    return statistics.median(values) if values else None
-
-
 SECTIONS: dict[str, Callable[[], str]] = {
     "api_errors": api_errors,
     "api_functions": api_functions,
@@ -254,4 +224,6 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "further_pages": further_pages,
     "gallery": gallery,
     "measured_samplers": measured_samplers,
+    "measured_smc": measured_smc,
+    "missed_goals": missed_goals,
 }

@@ -3,6 +3,7 @@
 __all__ = ["BLUE", "COLORS", "ORANGE", "QUICK", "banana", "new_figure", "save", "steps"]
 
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ import matplotlib.pyplot as plt  # noqa: E402
 from PIL import Image  # noqa: E402
 
 QUICK = os.environ.get("FLOWMC_QUICK") == "1"
-FOLDER = Path(os.environ.get("FLOWMC_FIGURES", Path(__file__).parent))
+# A quick run does not replace the pictures of the site.
+HOME = Path(tempfile.gettempdir(), "flowmc_figures") if QUICK else Path(__file__).parent
+FOLDER = Path(os.environ.get("FLOWMC_FIGURES", HOME))
 MOST_BYTES = 60_000
 BLUE, ORANGE, GREEN, GREY = "#3566a8", "#d9822b", "#4a8c5c", "#8a8a8a"
 COLORS = (BLUE, ORANGE, GREEN, GREY)
@@ -43,7 +46,8 @@ def new_figure(width: float, height: float, **options: Any) -> tuple[Any, Any]:
 
 
 def save(figure: Any, name: str) -> Path:
-    """Write a PNG of few colours; a run in quick mode writes, too, but elsewhere."""
+    """Write a PNG of few colours, smaller than `MOST_BYTES`."""
+    FOLDER.mkdir(exist_ok=True)
     path = FOLDER / name
     figure.savefig(path, dpi=110)
     plt.close(figure)

@@ -17,11 +17,13 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 sys.path[:0] = [str(HERE.parent)]
 
-from common import MOST_BYTES  # noqa: E402
+from common import HOME, MOST_BYTES, QUICK  # noqa: E402
 from generated import command, examples  # noqa: E402
 from PIL import Image  # noqa: E402
 
-FOLDER = Path(os.environ.get("FLOWMC_FIGURES", HERE.parent / "gallery"))
+FOLDER = Path(
+    os.environ.get("FLOWMC_FIGURES", HOME if QUICK else HERE.parent / "gallery")
+)
 MOST_PICTURES = 2
 WIDTH = 900  # pixels
 FLOWMC = "import sys; from flowmc.cli.main import main; sys.exit(main())"
@@ -60,6 +62,7 @@ def _rank(path: Path) -> tuple[bool, str]:
 
 def _keep(path: Path, name: str, index: int) -> Path:
     """Write a picture with as many colours and pixels as its size allows."""
+    FOLDER.mkdir(exist_ok=True)
     kept = FOLDER / (f"{name}-{index + 1}.png" if index else f"{name}.png")
     with Image.open(path) as image:
         whole = image.convert("RGB")
