@@ -173,12 +173,17 @@ def _all_of(path: str, *options: str) -> str:
     module = import_module(path)
     values = {name: getattr(module, name) for name in module.__all__}
     return "\n\n".join(
-        _directive("class", f"{path}.{name}", *options)
+        _directive("class", f"{path}.{name}", *_of(value, options))
         for name, value in values.items()
         if inspect.isclass(value)
         and value.__module__ == path
         and name not in flowmc.__all__  # shown above, under the shorter name
     )
+
+
+def _of(value: type, options: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the options for a class; records have fields, and nothing to say of them."""
+    return () if issubclass(value, tuple) else options
 
 
 def _registered(registry: Any) -> str:
