@@ -182,7 +182,7 @@ def _all_of(path: str, *options: str) -> str:
 
 
 def _of(value: type, options: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the options for a class; records have fields, and nothing to say of them."""
+    """Return the options for a class; of records, the fields say enough."""
     return () if issubclass(value, tuple) else options
 
 

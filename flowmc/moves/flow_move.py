@@ -125,7 +125,7 @@ class FlowMove(emcee.moves.Move):
 
     @property
     def num_masked(self) -> int:
-        """Proposals, not finite or out of bounds, that the user's function never saw."""
+        """Proposals that the user's function never saw, as they were out of bounds."""
         return sum(tally.num_masked for tally in self._tallies.values())
 
     @property
