@@ -46,6 +46,15 @@ def test_generated_sections_exist(page):
     assert set(names) <= set(generated.SECTIONS)
 
 
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.stem)
+def test_rows_of_a_table_have_as_many_cells_as_its_head(page):
+    """A bar in a formula would cut a cell in two."""
+    for table in re.findall(r"(?:^\|.*\|\n)+", page.read_text(), re.MULTILINE):
+        rows = table.replace("\\|", "").splitlines()
+        counts = {row.count("|") for row in rows}
+        assert len(counts) == 1, rows[0]
+
+
 def test_api_page_has_every_public_name():
     import flowmc
 
