@@ -23,7 +23,7 @@ from tests.documents.pages import (
 APART = ("extending",)
 # Compiling and training take long; these are run with the long tests.
 LONG = (
-    *("gpu", "kernels", "log_densities", "performance"),
+    *("clusters", "emcee", "gpu", "kernels", "log_densities", "performance"),
     *("start", "tfp", "theory", "vae"),
 )
 PAGES = pages()
