@@ -93,8 +93,8 @@ def run_block(body: str, folder: Path) -> None:
 
 
 def missing_links(page: Path) -> list[str]:
-    """Return the files that a page links to and that do not exist."""
-    links = LINK.findall(page.read_text())
+    """Return the files that a page links to, outside of code, and that do not exist."""
+    links = LINK.findall(BLOCK.sub("", page.read_text()))
     return [link for link in links if not (page.parent / link).exists()]
 
 
