@@ -5,6 +5,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+DOCS_STAMP := $(VENV)/.installed-docs
 RESULTS ?= results/k2_24
 ARGS ?=
 # Most of the tests' time is compilation, which uses one core: one process a core.
@@ -17,7 +18,7 @@ PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11 pyth
 	if "$$candidate" -c '$(SUITABLE)' 2>/dev/null; then command -v "$$candidate"; break; fi; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full check lint format imports types coverage bench clean
+.PHONY: help demo test test-full check docs figures lint format imports types coverage bench clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -36,6 +37,10 @@ $(STAMP): setup.cfg pyproject.toml
 	--no-deps --only-binary radvel 'radvel>=1.4.9'
 	@touch $@
 
+$(DOCS_STAMP): $(STAMP)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	@touch $@
+
 demo: $(STAMP) ## Sample the K2-24 posterior; ARGS=--force or ARGS=--resume the second time
 	@status=0; $(BIN)/flowmc run examples/k2_24.toml -o $(RESULTS) $(ARGS) || status=$$?; \
 	case $$status in 0|3) echo "The results are in $(RESULTS): open $(RESULTS)/report.html";; \
@@ -48,12 +53,21 @@ test: $(STAMP) ## Lint, import contracts, types, default tests
 	$(BIN)/python -m pytest $(PARALLEL) --durations=10 tests/unit
 	$(BIN)/python -m pytest $(PARALLEL) --durations=10 --ignore=tests/unit
 
-test-full: $(STAMP) ## The long tests, then every example at its smallest size
+test-full: $(STAMP) ## The long tests, the site, then every example at its smallest size
+	@$(MAKE) --no-print-directory docs
 	$(BIN)/python -m pytest -m full $(PARALLEL) --durations=10
 	@set -e; for script in examples/*.py; do echo "$$script"; \
 	FLOWMC_QUICK=1 MPLBACKEND=agg $(BIN)/python "$$script"; done
 	@set -e; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; for config in examples/*.toml; do echo "$$config"; \
 	$(BIN)/flowmc run "$$config" -o "$$folder/out" --test; done
+
+docs: $(DOCS_STAMP) ## The site, in docs/_build; warnings are errors
+	$(BIN)/python -m sphinx -W --keep-going --quiet -b html docs docs/_build
+	@echo "Open docs/_build/index.html"
+
+figures: $(STAMP) ## Make the pictures of the site anew, and those of the examples
+	@set -e; for script in docs/figures/make_*.py; do echo "$$script"; \
+	MPLBACKEND=agg $(BIN)/python "$$script"; done
 
 check: $(STAMP) ## The fast part of `make test`
 	@$(MAKE) --no-print-directory lint imports types
@@ -82,5 +96,5 @@ bench: $(STAMP) ## Name the comparisons with other packages
 	@for script in flows training kernels vae samplers sbc; do echo "$(BIN)/python benchmarks/$$script.py"; done
 
 clean: ## Remove the environment and every cache
-	rm -rf $(VENV) build *.egg-info .coverage
+	rm -rf $(VENV) build docs/_build *.egg-info .coverage
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -8,11 +8,13 @@ density alike: what decides is the direction of the divergence.
 __all__ = ["FIGURE", "measure_two_modes"]
 
 from collections.abc import Iterable, Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from PIL import Image
 
 from flowmc import fit, models
 
@@ -85,5 +87,12 @@ def _draw(shown: dict[str, np.ndarray]) -> None:
             axis.set_ylim(-6.0, 10.0)
         axes[0].legend(loc="upper left", markerscale=4)
         figure.tight_layout()
-        FIGURE.parent.mkdir(exist_ok=True)
-        FIGURE.write_bytes(png_bytes(figure))
+        _write_small(png_bytes(figure))
+
+
+def _write_small(png: bytes) -> None:
+    """Write a picture with few colours: a document's is to stay below 60 kB."""
+    with Image.open(BytesIO(png)) as image:
+        small = image.convert("RGB")
+    small.thumbnail((900, 900))
+    small.quantize(colors=32, dither=Image.Dither.NONE).save(FIGURE, optimize=True)

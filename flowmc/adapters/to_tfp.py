@@ -76,7 +76,7 @@ class ToTfp(tfp.mcmc.TransitionKernel):
 
     @property
     def is_calibrated(self) -> bool:
-        """True: flowmc's kernels are exact."""
+        """True, for flowmc's kernels are exact."""
         return True
 
     def bootstrap_results(self, init_state: Any) -> ToTfpResults:

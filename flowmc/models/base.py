@@ -73,7 +73,7 @@ class Flow(Described):
 
     @property
     def base_kind(self) -> tuple[str, ...]:
-        """For each coordinate of `z`: "normal" or "circle" (an angle, uniform)."""
+        """Kinds of the coordinates of `z`, "normal" or "circle" (an angle, uniform)."""
         return tuple("circle" if c else "normal" for c in self._circles.is_circle)
 
     @property
@@ -83,7 +83,7 @@ class Flow(Described):
 
     @property
     def has_given_base(self) -> bool:
-        """Whether location and covariance were given: draws then leave them alone."""
+        """Whether location and covariance were given; draws then leave them alone."""
         return self._has_given_base
 
     @property

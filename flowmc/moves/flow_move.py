@@ -119,13 +119,13 @@ class FlowMove(emcee.moves.Move):
 
     @property
     def acceptance_fraction(self) -> float:
-        """Accepted share of the flow's proposals since it froze (before: so far)."""
+        """Accepted share of the flow's proposals since it froze (or so far)."""
         name = ADAPTING if self._frozen_at is None else FROZEN
         return self._tallies[name].acceptance
 
     @property
     def num_masked(self) -> int:
-        """Proposals the user's function never saw: not finite, or out of bounds."""
+        """Proposals that the user's function never saw, as they were out of bounds."""
         return sum(tally.num_masked for tally in self._tallies.values())
 
     @property

@@ -47,7 +47,7 @@ class Diagnosis:
 
     @property
     def reasons(self) -> list[str]:
-        """Reasons against it: rule, value found, remedy."""
+        """Reasons against it, with rule, value found and remedy."""
         return self.verdict.reasons
 
     def __str__(self) -> str:

@@ -71,7 +71,7 @@ class Diagnostics:
 
     @property
     def judged_r_hat(self) -> np.ndarray:
-        """R-hat that is judged `[D]`: of superchains where chains are short and many.
+        """R-hat that is judged `[D]`, of superchains where chains are short and many.
 
         It is the plain R-hat, or the larger of `nested_r_hat` and `adjusted_r_hat` if
         that is smaller.  NaN where the plain one does not exist.

@@ -24,8 +24,8 @@ def funnel(event_size: int = 10, *, bounded: bool = True) -> AnalyticTarget:
 
     Args:
         event_size: D, at least 2; v comes first.
-        bounded: With a uniform prior on |v| < 15, |x_i| < 200, which cuts the mouth of
-            the funnel slightly; without, the density is normalized and has no prior.
+        bounded: With a uniform prior on `|v| < 15`, `|x_i| < 200`, which cuts the mouth
+            of the funnel slightly; without, the density is normalized and has no prior.
     """
     size = check_positive_integer(event_size, name="event_size", minimum=2)
     names = ("v", *(f"x{index}" for index in range(1, size)))

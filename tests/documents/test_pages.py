@@ -7,18 +7,43 @@ from importlib import import_module
 import pytest
 
 from flowmc.sampling.settings import AnnealSettings, Schedule, TrainSettings
-from tests.architecture.source import ROOT
-from tests.documents.pages import blocks, missing_links, read, run_block
+from tests.documents.pages import (
+    DOCS,
+    Script,
+    blocks,
+    missing_links,
+    pages,
+    read,
+    run_block,
+    scripts,
+    skip_unless,
+)
 
-# Blocks of these stand alone; those of the others show one call each, of things that
-# were defined in the sentence before.
-WHOLE = ("diagnostics", "evidence", "modes", "sampler", "smc")
+# Registering for good would change what other tests of the process see.
+APART = ("extending",)
+# Compiling and training take long; these are run with the long tests.
+LONG = (
+    *("clusters", "emcee", "gpu", "kernels", "log_densities", "performance"),
+    *("start", "tfp", "theory", "vae"),
+)
+PAGES = pages()
+
+
+def is_long(page):
+    """Whether the blocks of a page are left to the long tests."""
+    return page.relative_to(DOCS).with_suffix("").parts[0] in LONG
+
+
 BODIES = [
-    pytest.param(body, id=f"{name}-{number}")
-    for name in WHOLE
-    for number, body in enumerate(blocks("python", text=read(f"docs/{name}.md")))
+    pytest.param(
+        script,
+        id=script.name,
+        marks=[pytest.mark.full] if is_long(page) else [],
+    )
+    for page in PAGES
+    for script in scripts(page)
+    if page.stem not in APART
 ]
-PAGES = sorted((ROOT / "docs").glob("*.md"))
 SETTINGS = {"Schedule": Schedule, "AnnealSettings": AnnealSettings} | {
     "TrainSettings": TrainSettings
 }
@@ -44,14 +69,40 @@ def settings_table(name: str) -> dict[str, str]:
     return {}
 
 
-@pytest.mark.parametrize("body", BODIES)
-def test_block_runs(body, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("script", BODIES)
+def test_block_runs(script, tmp_path, monkeypatch, capsys):
+    skip_unless(script)
     monkeypatch.chdir(tmp_path)
-    run_block(body, tmp_path)
+    run_block(script.text, tmp_path)
     assert not re.search(r"\bnan\b", capsys.readouterr().out)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_blocks_are_found_and_joined(tmp_path, monkeypatch):
+    page = tmp_path / "page.md"
+    text = "<!-- setup\na = 1\n-->\n```python\nb = a\n```\n"
+    text += "<!-- needs: absent_package -->\n```python\nc = b\n```\n"
+    monkeypatch.setattr("tests.documents.pages.DOCS", tmp_path)
+    page.write_text(text)
+    first, second = scripts(page)
+    assert first == Script("page-0", "a = 1\n\nb = a\n", ())
+    with pytest.raises(pytest.skip.Exception, match="needs absent_package"):
+        skip_unless(second)
+    page.write_text("<!-- blocks: together -->\n" + text)
+    (script,) = scripts(page)
+    assert script.text == "a = 1\n\nb = a\n\nc = b\n"
+
+
+def test_every_python_block_is_run_by_a_test():
+    found = sum(len(blocks("python", text=page.read_text())) for page in PAGES)
+    run = sum(
+        len(blocks("python", text=page.read_text()))
+        for page in PAGES
+        if page.stem in APART or scripts(page)
+    )
+    assert run == found > 30
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_links_lead_somewhere(page):
     assert not missing_links(page)
 
