@@ -10,6 +10,7 @@ from flowmc.sampling.budget import Room
 from flowmc.sampling.engine import Engine
 from flowmc.sampling.particles import Particles
 from flowmc.sampling.parts import part_of
+from flowmc.sampling.past_maps import PastProposal
 from flowmc.sampling.recycled import pooled
 from flowmc.sampling.state import RunState
 
@@ -85,7 +86,11 @@ class Carrier:
         """Return the cloud of a state, and put its ladder in place."""
         scalars = state.scalars
         self.annealer.ladder.from_arrays(part_of(state.learned, "ladder"))
-        self.annealer.recycled.from_arrays(part_of(state.learned, "recycled"))
+        learner = self._engine.learner
+        self.annealer.recycled.from_arrays(
+            part_of(state.learned, "recycled"),
+            make=lambda arrays: PastProposal(learner, arrays),
+        )
         return Particles(
             x=state.position,
             log_prob=state.log_prob,

@@ -145,7 +145,7 @@ class SmcLoop(MainLoop):
         """Go back to learning, from the draws as well: they are final no longer."""
         carrier, engine = self._carrier, self._engine
         particles = carrier.restore(state)
-        give_back(carrier.annealer, engine.space, state)
+        give_back(engine, carrier.annealer, state)
         record = WindowRecord(
             name="draws given back",
             model=engine.learner.model.name,
