@@ -11,7 +11,6 @@ import numpy as np
 import tensorflow as tf
 
 from flowmc.core.errors import ConfigurationError, InitialPositionError
-from flowmc.moves.compiled_proposal import to_unconstrained
 from flowmc.transforms.bounds import BoundsTransform
 
 
@@ -29,6 +28,9 @@ class Bounded:
     def __init__(self, event_size: int, *, bounds: np.ndarray | None) -> None:
         self.event_size = event_size
         self._transform = _make_transform(bounds, event_size)
+        shape = [tf.TensorSpec([None, event_size], tf.float64)]
+        self._inverse = tf.function(self._trace_inverse, input_signature=shape)
+        self._forward = tf.function(self._trace_forward, input_signature=shape)
 
     def is_inside(self, theta: np.ndarray) -> np.ndarray:
         """Tell which rows of `[n, D]` are finite and strictly inside the bounds."""
@@ -73,14 +75,19 @@ class Bounded:
         """Map theta `[n, D]`, all inside, to `(x, log|det dtheta/dx| [n])`."""
         if self._transform is None:
             return theta, np.zeros(len(theta))
-        return to_unconstrained(self._transform, theta)
+        x, log_det = self._inverse(theta)
+        return x.numpy(), log_det.numpy()
 
     def to_theta(self, x: np.ndarray) -> np.ndarray:
         """Map x `[n, D]` to theta."""
-        if self._transform is None:
-            return x
-        theta, _ = self._transform.forward_and_log_det(tf.constant(x, tf.float64))
-        return theta.numpy()
+        return x if self._transform is None else self._forward(x).numpy()
+
+    def _trace_inverse(self, theta: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        x = self._transform.inverse(theta)  # type: ignore[union-attr]
+        return x, self._transform.forward_and_log_det(x)[1]  # type: ignore[union-attr]
+
+    def _trace_forward(self, x: tf.Tensor) -> tf.Tensor:
+        return self._transform.forward_and_log_det(x)[0]  # type: ignore[union-attr]
 
 
 def _make_transform(bounds: Any, event_size: int) -> BoundsTransform | None:

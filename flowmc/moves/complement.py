@@ -123,6 +123,16 @@ class ComplementAdaptation(Bounded):
     ) -> None:
         """Restore nothing."""
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {
+            "event_size": self.event_size,
+            "settings": self.settings,
+            "seed": self.seed,
+        }
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        self.__init__(**state)  # type: ignore[misc]
+
     def _propose(self, mine: np.ndarray, rest: np.ndarray, *, random: Any) -> Scored:
         # Walkers that another move let out of the bounds, or that never had a density,
         # have no place in x; they are left out by where they are now, which is known.

@@ -6,6 +6,7 @@ steps that emcee has it tuned after and in no others: that is what `tune` promis
 
 __all__ = ["STRETCH", "LearningMove"]
 
+from functools import partial
 from typing import Any
 
 import emcee
@@ -189,7 +190,8 @@ class LearningMove(emcee.moves.Move):
     def _make_adaptation(self, event_size: int, seed: Any) -> Any:
         is_exact = self._settings.is_exact
         kind = ComplementAdaptation if is_exact else self._adaptation_kind
-        return kind(event_size, settings=self._settings, seed=root_seed(seed))
+        seed = root_seed(0 if seed is None else seed)  # exact: there is no training
+        return kind(event_size, settings=self._settings, seed=seed)
 
     def _has_turn(self, is_fixed: bool) -> bool:
         """Whether this step is the move's own, and no stretch."""
@@ -217,7 +219,9 @@ class LearningMove(emcee.moves.Move):
         state.coords = np.asarray(state.coords, dtype=np.float64)
         event_size = state.coords.shape[1]
         if self._adaptation is None:
-            seed = draw_seed(model.random) if self._seed is None else self._seed
+            seed = self._seed
+            if seed is None and not self._settings.is_exact:
+                seed = draw_seed(model.random)
             adaptation = self._make_adaptation(event_size, seed)
             adaptation.check_start(state.coords, state.log_prob)
             self._adaptation = adaptation
@@ -229,15 +233,8 @@ class LearningMove(emcee.moves.Move):
             )
         if self._is_restored:
             self._is_restored = False
-            self._recount(model)
+            self._position.recount(partial(num_stored_steps, model))
         return self._adaptation
-
-    def _recount(self, model: Any) -> None:
-        """Keep `frozen_at` to the chain there is: a shorter one is another one."""
-        frozen_at = self._position.frozen_at
-        if frozen_at:
-            stored = num_stored_steps(model, default=frozen_at)
-            self._position.frozen_at = min(frozen_at, stored)
 
     def _learn(self, state: emcee.State) -> None:
         adaptation, num_fits = self._adaptation, len(self.history)

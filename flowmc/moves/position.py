@@ -2,6 +2,7 @@
 
 __all__ = ["Position"]
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -36,3 +37,12 @@ class Position:
         if self.frozen_at is None and self.is_paused:
             return self.learned_until
         return self.frozen_at
+
+    def recount(self, num_stored: Callable[..., int]) -> None:
+        """Keep `frozen_at` to the chain there is: a shorter one is another one.
+
+        Args:
+            num_stored: `num_stored(default=n)` counts its rows, n if no one knows.
+        """
+        if self.frozen_at:
+            self.frozen_at = min(self.frozen_at, num_stored(default=self.frozen_at))

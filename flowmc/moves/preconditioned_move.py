@@ -97,6 +97,11 @@ class PreconditionedMove(LearningMove):
         )
 
     @property
+    def model(self) -> Any:
+        """The map whose z it walks in, or None before the first step."""
+        return None if self._adaptation is None else self._adaptation.walk_model
+
+    @property
     def acceptance_fraction(self) -> float:
         """Accepted share of the steps in z since it froze (before: so far)."""
         return acceptance_of(self._tallies, ADAPTING, FROZEN)

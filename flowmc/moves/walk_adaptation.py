@@ -16,6 +16,9 @@ from flowmc.moves.adaptation import DEVICE, Adaptation
 from flowmc.moves.compiled_walk import CompiledMap, CompiledWalk
 from flowmc.moves.decision import Outcome
 from flowmc.moves.settings import MoveSettings
+from flowmc.sampling.closed_form import LEAST_ROWS
+from flowmc.sampling.judging import beats
+from flowmc.sampling.learner import MIN_GAIN
 from flowmc.sampling.local_kernels import first_step_size, make_local
 
 WALKS = ("t_pcn", "random_walk", "stretch")
@@ -40,6 +43,7 @@ class WalkAdaptation(Adaptation):
 
     def __init__(self, event_size: int, *, settings: MoveSettings, seed: Any) -> None:
         super().__init__(event_size, settings=settings, seed=seed)
+        self._walks_in_network = False
         self._walks: dict[str, CompiledWalk] = {}
         self._maps: dict[str, CompiledMap] = {}
         self._inner: Any = None
@@ -55,22 +59,32 @@ class WalkAdaptation(Adaptation):
         return math.nan if self._inner is None else float(self._inner.step_size.numpy())
 
     @property
+    def walk_model(self) -> Any:
+        """The map whose z is walked in: the network, or the affine map.
+
+        Not always what jumps are drawn from: laws of clusters may draw better than
+        the network and are no map, and the network may still straighten more than the
+        affine map does.
+        """
+        return self._learner.network if self._walks_in_network else self._learner.affine
+
+    @property
     def walk(self) -> CompiledWalk:
-        """The steps of the map in force; call only once `is_ready`."""
-        name = self._learner.model.name
+        """The steps in z; call only once `is_ready`."""
+        name = self.walk_model.name
         if name not in self._walks:
             self._walks[name] = CompiledWalk(
-                self._inner, self.model, transform=self._transform, device=DEVICE
+                self._inner, self.walk_model, transform=self._transform, device=DEVICE
             )
         return self._walks[name]
 
     @property
     def map(self) -> CompiledMap:
-        """The map in force, between theta and z; call only once `is_ready`."""
-        name = self._learner.model.name
+        """The map between theta and z; call only once `is_ready`."""
+        name = self.walk_model.name
         if name not in self._maps:
             self._maps[name] = CompiledMap(
-                self.model, transform=self._transform, device=DEVICE
+                self.walk_model, transform=self._transform, device=DEVICE
             )
         return self._maps[name]
 
@@ -88,21 +102,38 @@ class WalkAdaptation(Adaptation):
     def to_meta(self) -> dict[str, Any]:
         """Return the state, step sizes included, as plain values."""
         tuner = {} if self._tuner is None else dict(vars(self._tuner))
-        return {**super().to_meta(), "tuner": tuner, "step_size": self.step_size}
+        own = {
+            "tuner": tuner,
+            "step_size": self.step_size,
+            "walks_in_network": self._walks_in_network,
+        }
+        return {**super().to_meta(), **own}
 
     def restore(
         self, arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]
     ) -> None:
         """Restore what `to_arrays` and `to_meta` returned."""
         super().restore(arrays, meta)
+        self._walks_in_network = meta["walks_in_network"]
         if self._tuner is not None:
             vars(self._tuner).update(meta["tuner"])
             self._inner.step_size.assign(meta["step_size"])
 
     def _fit(self, step: int, *, progress: Any) -> None:
         super()._fit(step, progress=progress)
+        if self.is_ready:
+            self._choose_map()
         if self._tuner is not None:
             self._begin(self._tuner.average)
+
+    def _choose_map(self) -> None:
+        """Walk in the network's z where it beats the affine map on unseen draws."""
+        learner, window = self._learner, len(self.records) - 1
+        draws = learner.replay.draws
+        held = draws[learner.held((window,))] if len(draws) > LEAST_ROWS else draws
+        self._walks_in_network = learner.network.name != learner.affine.name and beats(
+            learner.network, learner.affine, held, by=MIN_GAIN
+        )
 
     def _begin(self, step_size: float) -> None:
         """Look for the length of steps anew: the map is another one."""

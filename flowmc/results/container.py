@@ -173,8 +173,10 @@ def _verify(file: Any, *, path: str, kind: str) -> Header:
             f"{path!r} must hold {header.payload_bytes} bytes after its header; it "
             f"holds {length}: it was cut short or added to. Use another copy."
         )
-    digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if digest != header.payload_sha256:
+    digest = hashlib.sha256()
+    while block := file.read(_CHUNK_BYTES):
+        digest.update(block)
+    if digest.hexdigest() != header.payload_sha256:
         raise CheckpointCorruptError(
             f"The contents of {path!r} do not match their checksum: the file was "
             "damaged. Use another copy, or run again."
