@@ -192,7 +192,7 @@ def test_tuned_for_as_long_as_it_asks_for(make):
 
 
 def test_a_run_without_tune_after_one_with_it_learns_nothing(make):
-    move = make(40)
+    move = make(40, train_every=5)
     if not move.ntune:
         pytest.skip("it never learns")
     sampler = make_sampler(move)
