@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from flowmc.core.errors import ConfigurationError, FlowmcError
 from flowmc.core.records import WindowRecord
-from flowmc.core.seeds import fold_in
+from flowmc.core.seeds import fold_in, generator
 from flowmc.core.types import LatentModel
 from flowmc.moves.bounded import Bounded
 from flowmc.moves.compiled_proposal import CompiledProposal
@@ -106,8 +106,8 @@ class Adaptation(Bounded):
         if self.is_settled and step >= self.settings.num_adapt:
             self.freeze()
 
-    def note(self, outcome: Outcome) -> None:
-        """Learn from what became of a step's proposals; jumps have nothing to tune."""
+    def note_jump(self, outcome: Outcome) -> None:
+        """Take note of what became of jumps; here there is nothing to tune."""
 
     def freeze(self) -> None:
         """Change nothing any more; forget what only a further fit would need."""
@@ -208,12 +208,22 @@ class Adaptation(Bounded):
         self.records = (*self.records, record)
 
     def _recall(self, step: int) -> None:
-        """Fill the reservoir with the recent ensembles, in `x`."""
-        coords, log_prob = self._history.recent(step)
+        """Fill the reservoir with the recent ensembles, in `x`.
+
+        Rows of one walker are alike: it is held out whole, or the held-out loss would
+        go on falling while the model learns the walkers by heart.
+        """
+        coords, log_prob, walker = self._history.recent(step)
         if self._transform is not None and len(coords):
             inside = self.is_inside(coords)
             coords, log_det = self.to_x(coords[inside])
-            log_prob = log_prob[inside] + log_det
+            log_prob, walker = log_prob[inside] + log_det, walker[inside]
+        capacity = self._learner.replay.capacity
+        if len(coords) > capacity:
+            random = generator(fold_in(self.seed, "recall", step))
+            kept = np.sort(random.permutation(len(coords))[:capacity])
+            coords, log_prob, walker = coords[kept], log_prob[kept], walker[kept]
         self._learner.replay.clear()
+        self._learner.groups = walker if len(np.unique(walker)) > 1 else None
         if len(coords):
             self._learner.replay.add(coords, log_prob=log_prob)

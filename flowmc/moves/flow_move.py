@@ -32,8 +32,8 @@ class FlowMove(LearningMove):
     """Propose from a flow, for all walkers at once.
 
     In its first `num_adapt` steps the move learns from the ensemble, and takes every
-    other step (all of them before its first fit) as a stretch move, so that it works
-    alone and from a narrow start.  Then it freezes: from there on it is an ordinary
+    other step (all of them before its first fit) as one of emcee's own moves, stretch
+    and differential evolution in turn, so that it works alone and from a narrow start.  Then it freezes: from there on it is an ordinary
     Metropolis-Hastings step that ignores where the other walkers are.
 
     Only draws made after that are draws from the posterior: until then the proposal
@@ -131,6 +131,7 @@ class FlowMove(LearningMove):
             factor=self._log_factor(scored),
         )
         tally.enter(outcome)
+        adaptation.note_jump(outcome)
         return outcome.state, outcome.accepted
 
     def _score(

@@ -28,9 +28,12 @@ from flowmc.sampling.settings import TrainSettings
 class GlobalLocalMove(FlowMove):
     """Jump, walk or stretch, by chance and with fixed shares; needs no other move.
 
-    It learns in its first `num_adapt` steps, as `FlowMove` does, half of which are
-    stretch steps; then it freezes, and each step of the ensemble is a jump with
-    probability `jump_share`, a stretch with `stretch_share`, and else a walk in z.
+    It learns in its first `num_adapt` steps, as `FlowMove` does; then it freezes, and
+    each step of the ensemble is a jump with probability `jump_share`, one of emcee's
+    own (stretch and differential evolution in turn) with `stretch_share`, and else a
+    walk in z.
+    Where fewer than a fifth of the jumps were accepted while it learned, their share
+    is the smaller, down to a tenth, and walks take their place.
 
     Only draws made after that are draws from the posterior; `frozen_at` is what to
     discard.
@@ -40,7 +43,7 @@ class GlobalLocalMove(FlowMove):
         num_adapt: Own steps after which it freezes.
         kernel: The walk in z: "t_pcn", "random_walk" or "stretch".
         jump_share: Share of the jumps.
-        stretch_share: Share of the plain stretch steps.
+        stretch_share: Share of emcee's own steps.
         defensive_weight: Share of heavy-tailed proposals beside the flow's.
         train_every: Own steps before the first fit; the intervals double from there.
         bounds: D pairs `(low, high)`, infinite where there is none: the user's function
@@ -115,12 +118,11 @@ class GlobalLocalMove(FlowMove):
         self, adaptation: Any, model: Any, state: emcee.State, is_fixed: bool
     ) -> tuple[emcee.State, np.ndarray]:
         jump_share, stretch_share = self._shares
-        # While it learns, every other step is a stretch already.
         part = model.random.rand()
-        if part < jump_share:
-            return super()._step(adaptation, model, state, is_fixed)
-        if part < jump_share + stretch_share:
+        if part < stretch_share:
             return self._stretched(model, state)
+        if part < stretch_share + jump_share * adaptation.jump_worth:
+            return super()._step(adaptation, model, state, is_fixed)
         names = preconditioned_move.ADAPTING, preconditioned_move.FROZEN
         tally = self._tallies[names[is_fixed]]
         return take_walk(adaptation, model, state, tally, is_fixed=is_fixed)

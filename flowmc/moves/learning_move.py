@@ -24,8 +24,11 @@ from flowmc.moves.settings import MoveSettings
 from flowmc.moves.state_file import StateFile
 from flowmc.moves.tally import Tally
 
-STRETCH = "stretch"
-_STRETCH_MOVE = emcee.moves.StretchMove()
+STRETCH = "stretch or difference"
+# In turn: stretch steps grow out of a narrow start, differences find their way along
+# curved arms.  The latter need two walkers at rest, and list all pairs of them.
+_STRETCH_MOVE, _DIFFERENCES = emcee.moves.StretchMove(), emcee.moves.DEMove()
+PAIRED = range(4, 513)  # walkers
 
 
 class LearningMove(emcee.moves.Move):
@@ -208,9 +211,11 @@ class LearningMove(emcee.moves.Move):
     def _stretched(
         self, model: Any, state: emcee.State
     ) -> tuple[emcee.State, np.ndarray]:
-        """Take a stretch step that stays inside the bounds."""
+        """Take a step of emcee's own that stays inside the bounds."""
         walk = guarded(model, self._adaptation.is_inside)
-        state, accepted = _STRETCH_MOVE.propose(walk, state)
+        has_pairs = len(state.coords) in PAIRED and self.num_steps // 2 % 2
+        move = _DIFFERENCES if has_pairs else _STRETCH_MOVE
+        state, accepted = move.propose(walk, state)
         self._tallies[STRETCH].count(accepted)
         return state, accepted
 

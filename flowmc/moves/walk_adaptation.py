@@ -22,6 +22,9 @@ from flowmc.sampling.learner import MIN_GAIN
 from flowmc.sampling.local_kernels import first_step_size, make_local
 
 WALKS = ("t_pcn", "random_walk", "stretch")
+GOOD_JUMPS = 0.2  # acceptance of jumps that are worth their full share
+FEWEST_JUMPS = 0.1  # part of their share that they keep in any case
+RECENT = 0.05  # weight of the latest step in the mean acceptance of jumps
 LAST_FIT = 0.75  # of the steps it learns from; the rest are for the length of steps
 
 
@@ -44,6 +47,7 @@ class WalkAdaptation(Adaptation):
     def __init__(self, event_size: int, *, settings: MoveSettings, seed: Any) -> None:
         super().__init__(event_size, settings=settings, seed=seed)
         self._walks_in_network = False
+        self.jump_acceptance = GOOD_JUMPS
         self._walks: dict[str, CompiledWalk] = {}
         self._maps: dict[str, CompiledMap] = {}
         self._inner: Any = None
@@ -93,6 +97,17 @@ class WalkAdaptation(Adaptation):
         if self._tuner is not None and not self.is_frozen:
             self._inner.step_size.assign(self._tuner.update(outcome.acceptance))
 
+    def note_jump(self, outcome: Outcome) -> None:
+        """Take note of how jumps fare, until it freezes."""
+        if not self.is_frozen:
+            change = outcome.acceptance - self.jump_acceptance
+            self.jump_acceptance += RECENT * change
+
+    @property
+    def jump_worth(self) -> float:
+        """By what to multiply the share of the jumps: 1 unless they are refused."""
+        return float(np.clip(self.jump_acceptance / GOOD_JUMPS, FEWEST_JUMPS, 1.0))
+
     def freeze(self) -> None:
         """Change nothing any more."""
         super().freeze()
@@ -105,6 +120,7 @@ class WalkAdaptation(Adaptation):
         own = {
             "tuner": tuner,
             "step_size": self.step_size,
+            "jump_acceptance": self.jump_acceptance,
             "walks_in_network": self._walks_in_network,
         }
         return {**super().to_meta(), **own}
@@ -115,6 +131,7 @@ class WalkAdaptation(Adaptation):
         """Restore what `to_arrays` and `to_meta` returned."""
         super().restore(arrays, meta)
         self._walks_in_network = meta["walks_in_network"]
+        self.jump_acceptance = meta["jump_acceptance"]
         if self._tuner is not None:
             vars(self._tuner).update(meta["tuner"])
             self._inner.step_size.assign(meta["step_size"])
@@ -123,6 +140,7 @@ class WalkAdaptation(Adaptation):
         super()._fit(step, progress=progress)
         if self.is_ready:
             self._choose_map()
+            self.jump_acceptance = max(self.jump_acceptance, 0.5 * GOOD_JUMPS)
         if self._tuner is not None:
             self._begin(self._tuner.average)
 
