@@ -113,7 +113,7 @@ _BOX = [(-10.0, 10.0)] * 10
 PROBLEMS = {
     problem.name: problem
     for problem in (
-        Problem("k2_24", 5, 32, None, _around_k2_24, 400, 400_000),
+        Problem("k2_24", 5, 32, None, _around_k2_24, 200, 200_000),
         Problem(
             "rosenbrock10",
             10,
