@@ -28,7 +28,11 @@ def write_report(document: dict[str, Any]) -> None:
     for problem, contestants in by_problem.items():
         parts += ["", f"## {problem}", "", *_table(contestants)]
         if problem == "mixture10":
-            parts += ["", "Weight of the mode at +5 after 100,000 evaluations:", ""]
+            parts += [
+                "",
+                "Weight of the mode at +5, at the goal or after 100,000 evaluations:",
+                "",
+            ]
             parts += _weights(contestants)
     if document["overhead"]:
         parts += ["", "## Milliseconds a step, 64 walkers, 10 dimensions", ""]
