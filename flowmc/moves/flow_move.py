@@ -33,8 +33,9 @@ class FlowMove(LearningMove):
 
     In its first `num_adapt` steps the move learns from the ensemble, and takes every
     other step (all of them before its first fit) as one of emcee's own moves, stretch
-    and differential evolution in turn, so that it works alone and from a narrow start.  Then it freezes: from there on it is an ordinary
-    Metropolis-Hastings step that ignores where the other walkers are.
+    or differential evolution, so that it works alone and from a narrow start.
+    Then it freezes: from there on it is an ordinary Metropolis-Hastings step that
+    ignores where the other walkers are.
 
     Only draws made after that are draws from the posterior: until then the proposal
     depends on the walkers it moves.  `frozen_at` is what to pass as `discard` to

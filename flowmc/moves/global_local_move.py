@@ -30,7 +30,7 @@ class GlobalLocalMove(FlowMove):
 
     It learns in its first `num_adapt` steps, as `FlowMove` does; then it freezes, and
     each step of the ensemble is a jump with probability `jump_share`, one of emcee's
-    own (stretch and differential evolution in turn) with `stretch_share`, and else a
+    own (stretch or differential evolution) with `stretch_share`, and else a
     walk in z.
     Where fewer than a fifth of the jumps were accepted while it learned, their share
     is the smaller, down to a tenth, and walks take their place.

@@ -4,7 +4,7 @@ It learns in its first `num_adapt` steps.  Under `tune=True` of emcee it learns 
 steps that emcee has it tuned after and in no others: that is what `tune` promises.
 """
 
-__all__ = ["STRETCH", "LearningMove"]
+__all__ = ["LearningMove", "STRETCH"]
 
 from functools import partial
 from typing import Any
@@ -25,8 +25,7 @@ from flowmc.moves.state_file import StateFile
 from flowmc.moves.tally import Tally
 
 STRETCH = "stretch or difference"
-# In turn: stretch steps grow out of a narrow start, differences find their way along
-# curved arms.  The latter need two walkers at rest, and list all pairs of them.
+# One grows out of a narrow start, the other finds its way along arms (by pairs).
 _STRETCH_MOVE, _DIFFERENCES = emcee.moves.StretchMove(), emcee.moves.DEMove()
 PAIRED = range(4, 513)  # walkers
 
@@ -158,11 +157,7 @@ class LearningMove(emcee.moves.Move):
         )
 
     def save_state(self) -> None:
-        """Write what was learned to `state_path`, as happens by itself after each fit.
-
-        Raises:
-            OutputWriteError: The disk refuses.
-        """
+        """Write what was learned to `state_path`, as it does itself after each fit."""
         if self._file is None or self._adaptation is None:
             return
         adaptation = self._adaptation
@@ -213,8 +208,9 @@ class LearningMove(emcee.moves.Move):
     ) -> tuple[emcee.State, np.ndarray]:
         """Take a step of emcee's own that stays inside the bounds."""
         walk = guarded(model, self._adaptation.is_inside)
-        has_pairs = len(state.coords) in PAIRED and self.num_steps // 2 % 2
-        move = _DIFFERENCES if has_pairs else _STRETCH_MOVE
+        # By chance, not in turn: a restart need not know how many steps there were.
+        is_paired = model.random.rand() < 0.5 and len(state.coords) in PAIRED
+        move = _DIFFERENCES if is_paired else _STRETCH_MOVE
         state, accepted = move.propose(walk, state)
         self._tallies[STRETCH].count(accepted)
         return state, accepted
