@@ -93,7 +93,7 @@ coverage: $(STAMP) ## Which lines the default tests reach
 
 bench: $(STAMP) ## Name the comparisons with other packages
 	@echo "Install the peers: $(BIN)/python -m pip install --editable '.[bench]'"
-	@for script in flows training kernels vae samplers sbc; do echo "$(BIN)/python benchmarks/$$script.py"; done
+	@for script in flows training kernels vae samplers sbc emcee_moves; do echo "$(BIN)/python benchmarks/$$script.py"; done
 
 clean: ## Remove the environment and every cache
 	rm -rf $(VENV) build docs/_build *.egg-info .coverage

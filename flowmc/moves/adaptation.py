@@ -2,7 +2,7 @@
 
 Wraps the samplers' learner: an affine map in closed form from the first fit on, a
 network that takes over when it beats it on held-out draws, a gate on every refit.
-After the last fit nothing changes any more.
+After the last step that is learned from nothing changes any more.
 """
 
 __all__ = ["Adaptation"]
@@ -15,21 +15,24 @@ import tensorflow as tf
 
 from flowmc.core.errors import ConfigurationError, FlowmcError
 from flowmc.core.records import WindowRecord
-from flowmc.core.seeds import fold_in
+from flowmc.core.seeds import fold_in, generator
 from flowmc.core.types import LatentModel
-from flowmc.moves.compiled_proposal import CompiledProposal, to_unconstrained
+from flowmc.moves.bounded import Bounded
+from flowmc.moves.compiled_proposal import CompiledProposal
+from flowmc.moves.decision import Outcome
 from flowmc.moves.history import EnsembleHistory
 from flowmc.moves.settings import MoveSettings
+from flowmc.results.storage import window_record
 from flowmc.sampling.device import place
 from flowmc.sampling.learner import Learner
-from flowmc.transforms.bounds import BoundsTransform
+from flowmc.sampling.maps import part_of
 
 # Ensembles are small: the launches of a GPU would cost more than the arithmetic.
 DEVICE = "/CPU:0"
 HISTORY_ROWS = 4  # positions remembered, in units of the reservoir's capacity
 
 
-class Adaptation:
+class Adaptation(Bounded):
     """The learning half of a move.
 
     Args:
@@ -37,15 +40,20 @@ class Adaptation:
         settings: What the move was asked to do.
         seed: Root seed of all training.
 
+    Attributes:
+        records: One for each fit.
+        is_ready: Whether there is a map to propose with.
+        is_settled: Whether the last fit has been made.
+        is_frozen: Whether nothing changes any more.
+
     Raises:
         ConfigurationError: Settings and dimension do not fit.
     """
 
     def __init__(self, event_size: int, *, settings: MoveSettings, seed: Any) -> None:
-        self.event_size = event_size
+        super().__init__(event_size, bounds=settings.bounds)
         self.settings = settings
         self.seed = seed
-        self._transform = _make_transform(settings.bounds, event_size)
         with place("cpu"):
             model = settings.make_model(event_size, seed=fold_in(seed, "model"))
             if model.event_size != event_size:
@@ -60,8 +68,12 @@ class Adaptation:
         )
         self._compiled: dict[str, CompiledProposal] = {}
         self.records: tuple[WindowRecord, ...] = ()
-        self.is_ready = False
-        self.is_frozen = False
+        self.is_ready = self.is_frozen = False
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the last fit has been made."""
+        return len(self.records) == len(self.settings.fit_steps)
 
     @property
     def model(self) -> Any:
@@ -76,49 +88,65 @@ class Adaptation:
             self._compiled[rules] = self._make_proposal(rules)
         return self._compiled[rules]
 
-    def is_inside(self, theta: np.ndarray) -> np.ndarray:
-        """Tell which rows of `[n, D]` are finite and strictly inside the bounds."""
-        inside = np.isfinite(theta)
-        if self._transform is not None:
-            low, high = self._transform.bounds.T
-            inside &= (theta > low) & (theta < high)
-        return inside.all(axis=1)
-
-    def check_start(self, theta: np.ndarray, log_prob: np.ndarray) -> None:
-        """Refuse walkers `[n, D]` of non-zero density outside the bounds."""
-        outside = ~self.is_inside(theta) & np.isfinite(log_prob)
-        if outside.any():
-            row = int(np.argmax(outside))
-            raise ConfigurationError(
-                "Every walker must be strictly inside `bounds`; walker "
-                f"{row} is at {theta[row].tolist()}, and {int(outside.sum())} of "
-                f"{len(outside)} are outside. Widen the bounds or move the walkers."
-            )
-
     def learn(
         self, step: int, coords: np.ndarray, log_prob: np.ndarray, *, progress: Any
     ) -> None:
         """Take note of the ensemble after own step number `step`; fit if it is time.
 
-        The fit after the last of `settings.fit_steps` is the last one.
+        The fit after the last of `settings.fit_steps` is the last one, and the step
+        `settings.num_adapt` the last that anything is learned from.
         """
         if self.is_frozen:
             return
-        self._history.add(step, coords, log_prob)
-        planned = self.settings.fit_steps
-        # An interrupted fit left no record: it is made up for at the next step.
-        if step < planned[len(self.records)]:
-            return
-        self._fit(step, progress=progress)
-        if len(self.records) == len(planned):
-            self.is_frozen = True
-            self._history.clear()
-            self._learner.replay.clear()
+        if not self.is_settled:
+            self._history.add(step, coords, log_prob)
+            # An interrupted fit left no record: it is made up for at the next step.
+            if step >= self.settings.fit_steps[len(self.records)]:
+                self._fit(step, progress=progress)
+        if self.is_settled and step >= self.settings.num_adapt:
+            self.freeze()
+
+    def note_jump(self, outcome: Outcome) -> None:
+        """Take note of what became of jumps; here there is nothing to tune."""
+
+    def freeze(self) -> None:
+        """Change nothing any more; forget what only a further fit would need."""
+        self.is_frozen = True
+        self._history.clear()
+        self._learner.replay.clear()
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Return all that was learned, and the history while there is more to learn."""
+        parts = {
+            "learned": self._learner.to_arrays(),
+            "history": self._history.to_arrays(),
+        }
+        return {f"{k}/{n}": a for k, arrays in parts.items() for n, a in arrays.items()}
+
+    def to_meta(self) -> dict[str, Any]:
+        """Return the rest of the state as plain values."""
+        return {
+            "records": self.records,
+            "is_ready": self.is_ready,
+            "is_frozen": self.is_frozen,
+        }
+
+    def restore(
+        self, arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]
+    ) -> None:
+        """Restore what `to_arrays` and `to_meta` returned."""
+        self._learner.from_arrays(part_of(arrays, "learned"))
+        self._history.from_arrays(part_of(arrays, "history"))
+        self.records = tuple(
+            record if isinstance(record, WindowRecord) else window_record(record)
+            for record in meta["records"]
+        )
+        self.is_ready, self.is_frozen = meta["is_ready"], meta["is_frozen"]
 
     def _make_learner(self, model: Any) -> Learner:
         if isinstance(model, LatentModel):
             raise ConfigurationError(
-                "`model` of `FlowMove` must have a density; got "
+                "`model` of a flow's move must have a density; got "
                 f"{type(model).__name__}. Use `VAEMove` for a latent-variable model."
             )
         return Learner(
@@ -134,24 +162,20 @@ class Adaptation:
         return CompiledProposal(density, transform=self._transform, device=DEVICE)
 
     def __getstate__(self) -> dict[str, Any]:
+        arguments = {
+            "event_size": self.event_size,
+            "settings": self.settings,
+            "seed": self.seed,
+        }
         return {
-            "arguments": {
-                "event_size": self.event_size,
-                "settings": self.settings,
-                "seed": self.seed,
-            },
-            "learned": self._learner.to_arrays(),
-            "history": self._history.to_arrays(),
-            "records": self.records,
-            "flags": (self.is_ready, self.is_frozen),
+            "arguments": arguments,
+            "arrays": self.to_arrays(),
+            "meta": self.to_meta(),
         }
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         self.__init__(**state["arguments"])  # type: ignore[misc]
-        self._learner.from_arrays(state["learned"])
-        self._history.from_arrays(state["history"])
-        self.records = state["records"]
-        self.is_ready, self.is_frozen = state["flags"]
+        self.restore(state["arrays"], state["meta"])
 
     def _fit(self, step: int, *, progress: Any) -> None:
         index = len(self.records)
@@ -184,24 +208,22 @@ class Adaptation:
         self.records = (*self.records, record)
 
     def _recall(self, step: int) -> None:
-        """Fill the reservoir with the recent ensembles, in `x`."""
-        coords, log_prob = self._history.recent(step)
+        """Fill the reservoir with the recent ensembles, in `x`.
+
+        Rows of one walker are alike: it is held out whole, or the held-out loss would
+        go on falling while the model learns the walkers by heart.
+        """
+        coords, log_prob, walker = self._history.recent(step)
         if self._transform is not None and len(coords):
             inside = self.is_inside(coords)
-            coords, log_det = to_unconstrained(self._transform, coords[inside])
-            log_prob = log_prob[inside] + log_det
+            coords, log_det = self.to_x(coords[inside])
+            log_prob, walker = log_prob[inside] + log_det, walker[inside]
+        capacity = self._learner.replay.capacity
+        if len(coords) > capacity:
+            random = generator(fold_in(self.seed, "recall", step))
+            kept = np.sort(random.permutation(len(coords))[:capacity])
+            coords, log_prob, walker = coords[kept], log_prob[kept], walker[kept]
         self._learner.replay.clear()
+        self._learner.groups = walker if len(np.unique(walker)) > 1 else None
         if len(coords):
             self._learner.replay.add(coords, log_prob=log_prob)
-
-
-def _make_transform(bounds: Any, event_size: int) -> BoundsTransform | None:
-    if bounds is None:
-        return None
-    if len(bounds) != event_size:
-        raise ConfigurationError(
-            f"`bounds` must have one pair for each of the {event_size} parameters; "
-            f"got {len(bounds)}."
-        )
-    transform = BoundsTransform(bounds)
-    return None if transform.is_identity else transform

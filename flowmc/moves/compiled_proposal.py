@@ -7,7 +7,7 @@ an inexact inverse cannot make the two disagree on what q is.
     log q(theta) = log q(x) - log|det dtheta/dx|,    x = inverse(theta)
 """
 
-__all__ = ["CompiledProposal", "Scored", "to_unconstrained"]
+__all__ = ["CompiledProposal", "Scored"]
 
 from typing import Any, NamedTuple
 
@@ -81,11 +81,3 @@ class CompiledProposal:
         x = self._transform.inverse(theta)
         _, log_det = self._transform.forward_and_log_det(x)
         return self._density.log_prob(x) - log_det
-
-
-def to_unconstrained(
-    transform: BoundsTransform, theta: Any
-) -> tuple[np.ndarray, np.ndarray]:
-    """Map theta `[n, D]` to `(x, log|det dtheta/dx|)` on the host."""
-    x = transform.inverse(theta)
-    return x.numpy(), transform.forward_and_log_det(x)[1].numpy()

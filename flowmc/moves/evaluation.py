@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from flowmc.core.errors import LogProbError
+from flowmc.targets.values import HUGE
 
 # emcee's `compute_log_prob`: coords [n, D] -> (log_prob [n], blobs [n, ...] | None)
 Compute = Callable[[np.ndarray], tuple[np.ndarray, Any]]
@@ -37,14 +38,20 @@ def evaluate_where(
         of an unusable row belongs to another row, and nothing may be done with it.
 
     Raises:
-        LogProbError: The log-density is +inf somewhere.
+        LogProbError: The log-density is +inf somewhere, or has not one value a point.
     """
     log_prob = np.full(len(points), -np.inf)
     if not usable.any():
         return log_prob, None
     # A copy: the user's function may write to its argument.
     values, blobs = compute(points[usable])
-    log_prob[usable] = values
+    if np.shape(values) != (int(usable.sum()),):
+        raise LogProbError(
+            "The log-density must have one value a point, shape "
+            f"[{int(usable.sum())}]; got shape {list(np.shape(values))}. Sum over the "
+            "last axis only, or leave out `vectorize` if it takes a single point."
+        )
+    log_prob[usable] = np.where(np.less(values, -HUGE), -np.inf, values)
     _refuse_infinite(points, log_prob)
     if blobs is None:
         return log_prob, None
@@ -71,7 +78,7 @@ def num_stored_steps(model: Any, *, default: int) -> int:
 
 def _refuse_infinite(points: np.ndarray, log_prob: np.ndarray) -> None:
     """Raise for +inf: accepted once, it would hold its walker for ever."""
-    bad = np.flatnonzero(np.isposinf(log_prob))
+    bad = np.flatnonzero(log_prob > HUGE)
     if len(bad):
         theta = points[bad[0]]
         raise LogProbError(

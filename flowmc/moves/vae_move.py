@@ -12,7 +12,9 @@ __all__ = ["VAEMove"]
 
 from typing import Any
 
-from flowmc.moves.flow_move import FlowMove
+from flowmc.moves.flow_move import ADAPTING, FROZEN, FlowMove
+from flowmc.moves.learning_move import LearningMove
+from flowmc.moves.settings import check_settings
 from flowmc.moves.vae_adaptation import VAEAdaptation, with_importance
 from flowmc.sampling.settings import TrainSettings
 
@@ -33,6 +35,7 @@ class VAEMove(FlowMove):
         defensive_weight: Share of heavy-tailed proposals beside the VAE's.
         train_every: Own steps before the first fit; the intervals double from there.
         bounds: D pairs `(low, high)`, infinite where there is none.
+        state_path: File to keep what was learned in, as of `FlowMove`.
         seed: Seed of the training; by default drawn from emcee's generator.
         progress: Show the fits: False, True, or a callable.
         train: Settings of the fits.
@@ -58,20 +61,26 @@ class VAEMove(FlowMove):
         defensive_weight: float = 0.1,
         train_every: int | None = None,
         bounds: Any = None,
+        state_path: Any = None,
         seed: Any = None,
         progress: Any = False,
         train: TrainSettings | None = None,
         **model_options: Any,
     ) -> None:
-        super().__init__(
-            model,
-            num_adapt,
+        settings = check_settings(
+            model=model,
+            options=model_options,
+            num_adapt=num_adapt,
             defensive_weight=defensive_weight,
             train_every=train_every,
             bounds=bounds,
+            train=train,
+        )
+        LearningMove.__init__(
+            self,
+            with_importance(settings, num_importance),
+            names=(ADAPTING, FROZEN),
             seed=seed,
             progress=progress,
-            train=train,
-            **model_options,
+            state_path=state_path,
         )
-        self._settings = with_importance(self._settings, num_importance)

@@ -8,6 +8,8 @@ changed, is refused.  Objects are neither written nor read, so nothing is unpick
 
 __all__ = [
     "Container",
+    "decode_container",
+    "encode_container",
     "is_intact",
     "read_container",
     "read_header",
@@ -88,13 +90,23 @@ def write_container(
         ConfigurationError: An array or value cannot be stored.
         OutputWriteError: The disk refuses.
     """
+    view = encode_container(
+        kind=kind, arrays=arrays, document=document, generation=generation
+    )
+    atomic_write(path, view, keep_as=keep_as)
+
+
+def encode_container(
+    *, kind: str, arrays: Mapping[str, np.ndarray], document: Any, generation: int = 0
+) -> memoryview:
+    """Return what `write_container` would write, as bytes."""
     buffer = io.BytesIO()
     _write_payload(buffer, arrays, document)
     view = buffer.getbuffer()
     payload = view[HEADER_BYTES:]
     digest = hashlib.sha256(payload).hexdigest()
     view[:HEADER_BYTES] = encode_header(Header(kind, len(payload), digest, generation))
-    atomic_write(path, view, keep_as=keep_as)
+    return view
 
 
 def read_header(path: PathLike) -> Header:
@@ -113,15 +125,12 @@ def read_container(path: PathLike, *, kind: str) -> Container:
     """
     # One descriptor for both passes: the file read is the file that was checked.
     with open(existing_file(path), "rb") as file:
-        header = _verify(file, path=str(path), kind=kind)
-        try:
-            arrays, content = _read_payload(file)
-        except (KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
-            raise CheckpointCorruptError(
-                f"{str(path)!r} has a valid header but unreadable contents ({error}). "
-                "Use another copy, or run again."
-            ) from error
-    return Container(arrays, content["document"], content["versions"], header)
+        return _read(file, path=str(path), kind=kind)
+
+
+def decode_container(data: bytes, *, kind: str, label: str) -> Container:
+    """Read the bytes of `encode_container`; errors name them `label`."""
+    return _read(io.BytesIO(data), path=label, kind=kind)
 
 
 def is_intact(path: PathLike, *, kind: str) -> bool:
@@ -138,6 +147,18 @@ def is_intact(path: PathLike, *, kind: str) -> bool:
     return True
 
 
+def _read(file: Any, *, path: str, kind: str) -> Container:
+    header = _verify(file, path=path, kind=kind)
+    try:
+        arrays, content = _read_payload(file)
+    except (KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
+        raise CheckpointCorruptError(
+            f"{path!r} has a valid header but unreadable contents ({error}). "
+            "Use another copy, or run again."
+        ) from error
+    return Container(arrays, content["document"], content["versions"], header)
+
+
 def _verify(file: Any, *, path: str, kind: str) -> Header:
     header = decode_header(file.read(HEADER_BYTES), path=path)
     if header.kind != kind:
@@ -145,14 +166,17 @@ def _verify(file: Any, *, path: str, kind: str) -> Header:
             f"A file of kind `{kind}` is needed; {path!r} is of kind "
             f"`{header.kind}`. Give the other file."
         )
-    length = os.fstat(file.fileno()).st_size - HEADER_BYTES
+    length = file.seek(0, os.SEEK_END) - HEADER_BYTES
+    file.seek(HEADER_BYTES)
     if length != header.payload_bytes:
         raise CheckpointCorruptError(
             f"{path!r} must hold {header.payload_bytes} bytes after its header; it "
             f"holds {length}: it was cut short or added to. Use another copy."
         )
-    digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if digest != header.payload_sha256:
+    digest = hashlib.sha256()
+    while block := file.read(_CHUNK_BYTES):
+        digest.update(block)
+    if digest.hexdigest() != header.payload_sha256:
         raise CheckpointCorruptError(
             f"The contents of {path!r} do not match their checksum: the file was "
             "damaged. Use another copy, or run again."

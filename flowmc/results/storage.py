@@ -4,7 +4,7 @@ Only arrays and JSON are written; the records are rebuilt by name here.  The fun
 that rebuilds the model is never stored: whoever loads the file supplies it.
 """
 
-__all__ = ["load_posterior", "save_posterior"]
+__all__ = ["load_posterior", "save_posterior", "window_record"]
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
@@ -79,7 +79,7 @@ def _with_records(values: Mapping[str, Any]) -> dict[str, Any]:
         "weighted": _optional(WeightedDraws, values["weighted"]),
         "warmup": _optional(WarmupDraws, values["warmup"]),
         "evidence": {key: tuple(pair) for key, pair in values["evidence"].items()},
-        "history": tuple(_window(window) for window in values["history"]),
+        "history": tuple(window_record(window) for window in values["history"]),
         "cost": Cost(**values["cost"]),
         "saved_model": _optional(SavedModel, values["saved_model"]),
     }
@@ -97,7 +97,8 @@ def _diagnostics(values: Mapping[str, Any]) -> Diagnostics:
     return Diagnostics(**{**values, "names": names, "bad_values": examples})
 
 
-def _window(values: Mapping[str, Any]) -> WindowRecord:
+def window_record(values: Mapping[str, Any]) -> WindowRecord:
+    """Return the record of a window from its unpacked values."""
     notes, training = tuple(values["notes"]), values["training"]
     if training is not None:
         training = History(**{**training, "events": tuple(training["events"])})

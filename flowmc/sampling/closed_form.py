@@ -33,7 +33,10 @@ class ClosedForms(Maps):
 
     Attributes:
         replay: The reservoir.
+        groups: Group of each of its rows, such as a walker: held out whole; or None.
     """
+
+    groups: np.ndarray | None = None
 
     def __init__(
         self, event_size: int, *, model: Any, schedule: Schedule, seed: Any
@@ -71,7 +74,8 @@ class ClosedForms(Maps):
 
     def held(self, labels: tuple) -> np.ndarray:
         """Return the numbers of the rows that the fit of these labels holds out."""
-        return held_rows(self.replay.draws, seed=self._fit_seed(labels))
+        seed = self._fit_seed(labels)
+        return held_rows(self.replay.draws, seed=seed, split_by=self.groups)
 
     @property
     def is_enough(self) -> bool:

@@ -136,8 +136,8 @@ class Learner(ClosedForms):
         # Fits become rarer as the temperatures go on, and rarer still if they fail.
         self._num_followed += 1
         is_better = self.rules != "affine"
-        gap = 1 + self._num_followed // FITS_PER_GAP
-        self._next_level = level + (gap if is_better else 2 * gap)
+        gap = (1 + self._num_followed // FITS_PER_GAP) * (1 if is_better else 2)
+        self._next_level = level + gap
 
     def _fall_back(self, draws: np.ndarray) -> None:
         """Let the affine map rule where the network no longer fits the draws."""
@@ -179,12 +179,8 @@ class Learner(ClosedForms):
         """Return all that was learned, for checkpoints."""
         parts = {"adam": self._adam_arrays(), "replay": self.replay.to_arrays()}
         flat = {f"{k}/{n}": a for k, arrays in parts.items() for n, a in arrays.items()}
-        scalars = [
-            self._is_trained,
-            self._best_loss,
-            self._num_followed,
-            self._next_level,
-        ]
+        counts = self._num_followed, self._next_level
+        scalars = [self._is_trained, self._best_loss, *counts]
         return {**super().to_arrays(), **flat, "fit": np.array(scalars, np.float64)}
 
     def from_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:
@@ -237,6 +233,7 @@ class Learner(ClosedForms):
             baseline=self.clusters,
             trainer=self._trainer,
             capacity=train.capacity,
+            split_by=self.groups,
         )
         self.train_seconds += history.seconds
         return history

@@ -16,11 +16,11 @@ from flowmc.core.seeds import fold_in, generator, root_seed
 VALIDATION_FRACTION = 0.1  # that `fit` holds out unless told otherwise
 
 
-def held_rows(x: np.ndarray, *, seed: Any) -> np.ndarray:
-    """Return the numbers of the rows that `fit(model, x, seed=seed)` holds out."""
+def held_rows(x: np.ndarray, *, seed: Any, split_by: Any = None) -> np.ndarray:
+    """Return the numbers of the rows that `fit` of these arguments holds out."""
     _, held = split_rows(
         x,
-        split_by=None,
+        split_by=split_by,
         validation_fraction=VALIDATION_FRACTION,
         seed=fold_in(root_seed(seed), "split"),
     )

@@ -10,6 +10,7 @@ import pytest
 
 from flowmc.core.errors import ConfigurationError, LogProbError
 from flowmc.moves import FlowMove
+from flowmc.moves.learning_move import STRETCH
 from tests.unit.moves.fakes import NumpyProposal, log_prob, make_sampler, start
 
 pytestmark = pytest.mark.usefixtures("numpy_proposal")
@@ -67,11 +68,11 @@ def test_own_steps_alternate_then_freeze():
     move = make(16)  # fits after 2, 4, 8 and 16 steps
     sampler = make_sampler(move)
     sampler.run_mcmc(start(), 2)
-    assert steps_of(move) == {"stretch": 2, "flow, adapting": 0, "flow, frozen": 0}
+    assert steps_of(move) == {STRETCH: 2, "flow, adapting": 0, "flow, frozen": 0}
     sampler.run_mcmc(None, 14)
-    assert steps_of(move) == {"stretch": 9, "flow, adapting": 7, "flow, frozen": 0}
+    assert steps_of(move) == {STRETCH: 9, "flow, adapting": 7, "flow, frozen": 0}
     sampler.run_mcmc(None, 10)
-    assert steps_of(move) == {"stretch": 9, "flow, adapting": 7, "flow, frozen": 10}
+    assert steps_of(move) == {STRETCH: 9, "flow, adapting": 7, "flow, frozen": 10}
     assert move.num_steps == 26
     assert move.frozen_at == 16
     assert len(move.history) == 4

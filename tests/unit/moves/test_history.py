@@ -15,15 +15,16 @@ def filled(num_steps=10, **options):
 
 
 def test_recent_is_the_later_half():
-    coords, log_prob = filled().recent(10)
+    coords, log_prob, walker = filled().recent(10)
     assert sorted(set(coords[:, 0])) == [6, 7, 8, 9, 10]
     assert coords.shape == (20, 2)
     np.testing.assert_array_equal(log_prob, -coords[:, 0])
+    np.testing.assert_array_equal(walker, np.tile(np.arange(4), 5))
 
 
 def test_thins_to_the_rows_allowed():
     assert len(filled(num_steps=100, max_rows=100)) == 100
-    coords, _ = filled(num_steps=100, max_rows=100).recent(100)
+    coords, *_ = filled(num_steps=100, max_rows=100).recent(100)
     assert sorted(set(coords[:, 0])) == list(range(52, 101, 4))
 
 
@@ -33,8 +34,9 @@ def test_keeps_copies_and_drops_zero_density():
     log_prob[0] = -np.inf
     history.add(1, coords, log_prob)
     coords[:] = 99.0
-    kept, _ = history.recent(1)
+    kept, _, walker = history.recent(1)
     np.testing.assert_array_equal(kept, np.ones((3, 2)))
+    np.testing.assert_array_equal(walker, [1, 2, 3])
 
 
 def test_is_empty_before_the_first_step_and_after_clear():
