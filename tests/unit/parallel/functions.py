@@ -1,6 +1,7 @@
 """Module-level functions that new processes can import; no TensorFlow here."""
 
 import os
+import signal
 import sys
 import time
 
@@ -51,12 +52,37 @@ def raise_unpicklable(item):
     raise UnpicklableError
 
 
+def raise_unpicklable_on_three(item):
+    if item == 3:
+        raise UnpicklableError
+    return item
+
+
+def kill_itself_on_three(item):
+    if item == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return item
+
+
 def has_tensorflow(item):
     return "tensorflow" in sys.modules
 
 
 def environment(item):
-    return os.environ.get("CUDA_VISIBLE_DEVICES"), os.environ.get("OMP_NUM_THREADS")
+    return dict(os.environ)
+
+
+def own_pid(item):
+    time.sleep(item if item >= 100.0 else 0.0)
+    return os.getpid()
+
+
+def pid_or_death_on_three(item):
+    return os.getpid() if item != 3 else os.kill(os.getpid(), signal.SIGKILL)
+
+
+def lambda_on_three(item):
+    return (lambda: item) if item == 3 else item
 
 
 def log_prob(theta):
