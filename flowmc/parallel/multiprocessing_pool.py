@@ -139,8 +139,15 @@ class MultiprocessingChannel:
         is_thinned = any(p.exitcode is not None for p in self._processes)
         if is_working or found:
             self._last_sign_of_life = now
-        self.is_broken = is_thinned and now - self._last_sign_of_life > STUCK_SECONDS
+        if is_thinned and now - self._last_sign_of_life > STUCK_SECONDS:
+            self._give_up()
         return found
+
+    def _give_up(self) -> None:
+        """Open the lock that died with its holder: else `terminate` would hang, too."""
+        self.is_broken = True
+        with contextlib.suppress(AttributeError, ValueError):
+            self._pool._inqueue._rlock.release()
 
 
 class _Slots:

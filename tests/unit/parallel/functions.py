@@ -99,3 +99,55 @@ def log_prob_fails_at_corner(theta):
     if np.any(theta > 50.0):
         raise RuntimeError("corner")
     return -0.5 * np.sum(theta**2, axis=-1)
+
+
+MATRIX = np.linalg.inv(np.array([[2.0, 0.9, 0.3], [0.9, 1.0, 0.1], [0.3, 0.1, 0.5]]))
+
+
+def log_prob_with_matrix(theta):
+    """A correlated normal; the product's last digits depend on how many points."""
+    theta = np.atleast_2d(theta)
+    return -0.5 * np.sum((theta @ MATRIX) * theta, axis=-1)
+
+
+def log_prob_scalar(theta):
+    return float(-0.5 * np.sum(np.square(theta)))
+
+
+def log_prob_fails_at_once(theta):
+    raise RuntimeError("corner")
+
+
+def log_prob_kills_itself_beyond_one(theta):
+    if theta[0] > 1.0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return log_prob_scalar(theta)
+
+
+def log_prob_hangs_at_corner(theta):
+    if np.any(theta > 50.0):
+        time.sleep(600.0)
+    return -0.5 * np.sum(theta**2, axis=-1)
+
+
+def log_prob_exits_at_corner(theta):
+    if np.any(theta > 50.0):
+        sys.exit(3)
+    return -0.5 * np.sum(theta**2, axis=-1)
+
+
+def slow_log_prob(theta):
+    time.sleep(2.0)
+    return -0.5 * np.sum(theta**2, axis=-1)
+
+
+def printing_log_prob(theta):
+    for _ in range(2000):
+        sys.stdout.write("x" * 100)
+        sys.stderr.write("x" * 100)
+    return -0.5 * np.sum(theta**2, axis=-1)
+
+
+def short_log_prob(theta):
+    """Right for the three points of the set-up's probe, one value short for more."""
+    return -0.5 * np.sum(theta**2, axis=-1)[: max(3, len(theta) - 1)]
