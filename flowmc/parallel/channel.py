@@ -17,12 +17,10 @@ class Lost:
     Attributes:
         reason: What is known of it, one clause.
         is_blamed: False where the message was only in bad company.
-        is_final: True where the pool itself has tried again already.
     """
 
     reason: str
     is_blamed: bool = True
-    is_final: bool = False
 
 
 class Channel(Protocol):
@@ -33,10 +31,13 @@ class Channel(Protocol):
         window: Messages that may be under way, or None for any number.
         message_seconds: Work that a message should hold, so that sending it is cheap.
         is_broken: Whether it will never answer again.
+        is_vague: Whether messages may be called lost that did nothing but wait behind
+            the culprit; those are tried again one at a time.
     """
 
     message_seconds: float
     is_broken: bool
+    is_vague: bool
 
     @property
     def window(self) -> int | None:

@@ -32,6 +32,7 @@ class DaskChannel:
     message_seconds = 0.1  # a task costs the scheduler a millisecond or two
     window = None
     is_broken = False
+    is_vague = True  # workers hold tasks in waiting, and these die with them
 
     def __init__(self, client: Any, *, function: Any) -> None:
         self._client = client
@@ -106,6 +107,6 @@ class DaskChannel:
         if self._function.status == "error":
             return NotLoaded(f"{type(error).__name__}: {error}")
         if isinstance(error, self._dask.KilledWorker):
-            # It has killed as many workers as the scheduler allows.
-            return Lost(f"its workers died: {error}", is_final=True)
+            # As many as the scheduler allows.
+            return Lost(f"its workers died: {error}")
         return error

@@ -59,7 +59,7 @@ class Dispatcher:
         work.todo.extend(self._messages(len(work.items)))
         started = time.monotonic()
         try:
-            while work.todo or work.running:
+            while work.todo or work.running or work.suspects:
                 self._send(work)
                 self._receive(work)
         except BaseException:
@@ -90,6 +90,8 @@ class Dispatcher:
     def _send(self, work: "_Work") -> None:
         if self._channel.is_broken:
             self._replace(work)
+        if work.suspects and not (work.todo or work.running):
+            work.todo.append([work.suspects.popleft()])  # alone: it shows itself
         channel = self._channel
         window = channel.window
         if self._timeout is not None:
@@ -136,10 +138,11 @@ class Dispatcher:
     def _try_again(self, work: "_Work", indices: list[int], lost: Lost) -> None:
         for index in reversed(indices):
             work.attempts[index] = work.attempts.get(index, 0) + lost.is_blamed
-            is_over = work.attempts[index] >= MAX_ATTEMPTS or lost.is_final
-            if is_over and len(indices) == 1:
+            if work.attempts[index] >= MAX_ATTEMPTS:
                 text = f"at this point, tried twice, {lost.reason}"
                 work.results[index] = Failure("WorkerDied", text)
+            elif self._channel.is_vague:
+                work.suspects.append(index)
             else:
                 work.todo.appendleft([index])
 
@@ -158,7 +161,11 @@ class Dispatcher:
                 del work.running[token]
                 self._channel.abandon(token)
                 text = f"no answer within {self._timeout} seconds"
-                work.results[indices[0]] = Failure("TimeoutError", text)
+                if self._channel.is_vague and not work.attempts.get(indices[0]):
+                    work.attempts[indices[0]] = 1
+                    work.suspects.append(indices[0])
+                else:
+                    work.results[indices[0]] = Failure("TimeoutError", text)
 
     def _replace(self, work: "_Work") -> None:
         """Go on without a broken pool; what was under way there is tried again."""
@@ -185,6 +192,7 @@ class _Work:
 
     items: list[Any]
     todo: deque[list[int]] = field(default_factory=deque)
+    suspects: deque[int] = field(default_factory=deque)
     running: dict[int, tuple[list[int], float]] = field(default_factory=dict)
     results: dict[int, Any] = field(default_factory=dict)
     attempts: dict[int, int] = field(default_factory=dict)

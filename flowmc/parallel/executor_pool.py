@@ -23,6 +23,7 @@ class ExecutorChannel:
 
     message_seconds = 10e-3
     window = None
+    is_vague = False
 
     def __init__(self, executor: Executor, *, source: Any, size: int) -> None:
         self.size = size

@@ -36,6 +36,7 @@ class MultiprocessingChannel:
     """
 
     message_seconds = 10e-3
+    is_vague = False
 
     def __init__(self, pool: Any, *, source: Any, size: int) -> None:
         self.size = size

@@ -42,6 +42,7 @@ class ProcessChannel:
 
     message_seconds = MESSAGE_SECONDS
     is_broken = False
+    is_vague = False
 
     def __init__(self, data: bytes, *, num_workers: int) -> None:
         self._data = data

@@ -31,6 +31,7 @@ class RayChannel:
 
     message_seconds = 20e-3
     is_broken = False
+    is_vague = False
 
     def __init__(self, pool: Any, *, function: Any) -> None:
         self._ray = import_module("ray")

@@ -12,7 +12,7 @@ from tests.documents.pages import blocks, missing_links, read, run_block
 
 # Blocks of these stand alone; those of the others show one call each, of things that
 # were defined in the sentence before.
-WHOLE = ("diagnostics", "evidence", "modes", "sampler", "smc")
+WHOLE = ("clusters", "diagnostics", "evidence", "modes", "sampler", "smc")
 BODIES = [
     pytest.param(body, id=f"{name}-{number}")
     for name in WHOLE
