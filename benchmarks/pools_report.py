@@ -23,9 +23,10 @@ pools: [clusters](clusters.md).
 
 Efficiency: (20 ms x calls) / (2 x wall time of the batch), median of the repeats, and
 the best of them behind it. A call that takes longer, because other jobs keep the
-machine busy, counts against the pool. `sleep` waits and needs no processor. `spin` keeps a core busy until 20 ms have passed on the clock:
-whatever the pool itself computes has to be squeezed in beside two busy workers on a
-machine of two cores. 64 points are one step of 64 chains.
+machine busy, counts against the pool. `sleep` waits and needs no processor. `spin`
+keeps a core busy until 20 ms have passed on the clock: whatever the pool itself
+computes has to be squeezed in beside two busy workers on a machine of two cores. 64
+points are one step of 64 chains.
 """
 OVERHEADS = """
 ## What a pool costs

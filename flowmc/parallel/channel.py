@@ -1,6 +1,6 @@
 """What a kind of pool must do for the dispatcher, and what may come back from it."""
 
-__all__ = ["Channel", "Lost", "pickled", "refuse_not_loaded"]
+__all__ = ["MAX_ATTEMPTS", "Channel", "Lost", "pickled", "refuse_not_loaded"]
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,6 +9,8 @@ from typing import Any, NoReturn, Protocol
 
 from flowmc.core.errors import TargetError
 
+MAX_ATTEMPTS = 2  # of an item whose worker died
+
 
 @dataclass(frozen=True)
 class Lost:
@@ -16,11 +18,12 @@ class Lost:
 
     Attributes:
         reason: What is known of it, one clause.
-        is_blamed: False where the message was only in bad company.
+        attempts: How many deaths are counted against it: 0 where it was only in bad
+            company, 2 where the pool itself has tried again already.
     """
 
     reason: str
-    is_blamed: bool = True
+    attempts: int = 1
 
 
 class Channel(Protocol):

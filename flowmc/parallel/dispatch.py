@@ -19,10 +19,9 @@ from typing import Any
 import numpy as np
 
 from flowmc.core.errors import ConfigurationError, TargetError
-from flowmc.parallel.channel import Channel, Lost, refuse_not_loaded
+from flowmc.parallel.channel import MAX_ATTEMPTS, Channel, Lost, refuse_not_loaded
 from flowmc.parallel.worker import Failure, NotLoaded
 
-MAX_ATTEMPTS = 2  # of an item whose worker died
 MESSAGES_PER_WORKER = 4  # at least, where there are items enough: for the balance
 
 
@@ -136,8 +135,9 @@ class Dispatcher:
             work.results.update(zip(indices, answer, strict=True))
 
     def _try_again(self, work: "_Work", indices: list[int], lost: Lost) -> None:
+        count = lost.attempts if len(indices) == 1 else min(lost.attempts, 1)
         for index in reversed(indices):
-            work.attempts[index] = work.attempts.get(index, 0) + lost.is_blamed
+            work.attempts[index] = work.attempts.get(index, 0) + count
             if work.attempts[index] >= MAX_ATTEMPTS:
                 text = f"at this point, tried twice, {lost.reason}"
                 work.results[index] = Failure("WorkerDied", text)

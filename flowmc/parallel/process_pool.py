@@ -144,7 +144,7 @@ class ProcessChannel:
         code = worker.process.returncode
         how = f"killed by signal {-code}" if code < 0 else f"exit status {code}"
         # One that never began is not to be blamed on its message.
-        lost = Lost(f"its worker process ended: {how}", is_blamed=worker.is_ready)
+        lost = Lost(f"its worker process ended: {how}", attempts=int(worker.is_ready))
         return [(worker.token, lost)]
 
     def _remove(self, workers: "list[_Worker]") -> None:

@@ -134,7 +134,7 @@ class RayChannel:
             except self._ray.exceptions.RayActorError:
                 pass
             reason = "its actor died" + (f": {_first_line(error)}" if error else "")
-            lost = Lost(reason, is_blamed=is_blamed)
+            lost = Lost(reason, attempts=int(is_blamed))
             found.append((self._held.pop(reference)[0], lost))
             is_blamed = False
         return found

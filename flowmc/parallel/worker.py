@@ -16,7 +16,6 @@ __all__ = [
     "Unknown",
     "call_all",
     "call_message",
-    "load_with",
 ]
 
 import mmap
@@ -97,13 +96,8 @@ class GuardedFunction:
 
 
 def call_all(items: Sequence[Any], function: GuardedFunction) -> list[Any]:
-    """Return the function's values at all `items`; for pools that carry objects."""
+    """Return the function's values at all `items`."""
     return [function(item) for item in items]
-
-
-def load_with(module: str, data: bytes) -> GuardedFunction:
-    """Return the function that another package's pickler has written."""
-    return GuardedFunction(import_module(module).loads(data))
 
 
 def call_message(message: Message) -> list[Any] | NotLoaded | Unknown:
@@ -126,8 +120,10 @@ def call_message(message: Message) -> list[Any] | NotLoaded | Unknown:
 
 def _load(source: Any) -> GuardedFunction:
     if isinstance(source, tuple):
-        module, data = source
-        return GuardedFunction(import_module(module).ForkingPickler.loads(data))
+        name, data = source
+        module = import_module(name)
+        pickler = getattr(module, "ForkingPickler", module)
+        return GuardedFunction(pickler.loads(data))
     return import_module("ray").get(source)
 
 

@@ -24,7 +24,7 @@ SECONDS = 30.0  # in which the end of a worker must be noticed
 pytestmark = pytest.mark.filterwarnings("ignore:The pool broke:RuntimeWarning")
 
 
-@pytest.fixture(scope="module", params=PROCESSES)
+@pytest.fixture(params=PROCESSES)
 def pool(request):
     assert tf.constant(1.0).numpy() == 1.0  # TensorFlow has started in this process
     with open_pool(request.param) as opened:
