@@ -6,6 +6,7 @@ python pools_measure.py KIND OUT.json [--quick]
 __all__ = ["main"]
 
 import json
+import multiprocessing
 import sys
 import time
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pools_work import MPI_KINDS, WORK, open_pool
+from pools_work import MPI_KINDS, WORK, WORKERS, open_pool
 
 from flowmc.parallel.ordered_map import ordered_map
 
@@ -57,19 +58,51 @@ def _batches(pool: Any, work: str, repeats: int) -> dict[str, Any]:
     """Return the wall times of batches, for each size."""
     function = WORK[work]
     points = np.random.default_rng(0).normal(size=(max(BATCHES), 4))
-    row: dict[str, Any] = {"work": work, "wall": {}}
+    row: dict[str, Any] = {"work": work, "wall": {}, "bare": {}}
+    bare = Bare(function)
     mapped = ordered_map(function, pool=pool)
     for _ in range(2):  # workers start, and the size of messages is found
         mapped(points[:16])
     for size in BATCHES:
-        walls = []
+        walls: tuple[list[float], list[float]] = ([], [])
         for _ in range(repeats if size == BATCHES[0] else max(1, repeats // 2)):
-            started = time.perf_counter()
-            mapped(points[:size])
-            walls.append(time.perf_counter() - started)
-        row["wall"][str(size)] = walls
+            for run, wall in zip((bare, mapped), walls, strict=True):
+                started = time.perf_counter()
+                run(points[:size])
+                wall.append(time.perf_counter() - started)
+        row["bare"][str(size)], row["wall"][str(size)] = walls
+    bare.close()
     mapped.close()
     return row
+
+
+class Bare:
+    """Two processes that call in a plain loop: what the machine can give just now."""
+
+    def __init__(self, function: Any) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._ends = []
+        for _ in range(WORKERS):
+            ours, theirs = context.Pipe()
+            context.Process(target=_loop, args=(function, theirs), daemon=True).start()
+            self._ends.append(ours)
+        self(np.zeros((2, 4)))  # both have started
+
+    def __call__(self, points: np.ndarray) -> None:
+        """Share the points out and wait for both."""
+        for end, part in zip(self._ends, np.array_split(points, WORKERS), strict=True):
+            end.send(part)
+        for end in self._ends:
+            end.recv()
+
+    def close(self) -> None:
+        for end in self._ends:
+            end.send(None)
+
+
+def _loop(function: Any, end: Any) -> None:
+    while (points := end.recv()) is not None:
+        end.send([function(point) for point in points])
 
 
 def _overhead(pool: Any, repeats: int) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from flowmc.parallel.keyed import Keyed
 from flowmc.parallel.worker import PID, call_message
 
 WATCH_SECONDS = 0.5  # between two looks of the watchdog
-STUCK_SECONDS = 15.0  # without any call, after a death: the pool's own lock is lost
+STUCK_SECONDS = 15.0  # without any call, after a death: a lock of the pool is lost
 
 
 class MultiprocessingChannel:
@@ -79,8 +79,8 @@ class MultiprocessingChannel:
         """Kill the worker that signed for the message; the pool starts another."""
         held = self._held.pop(token, None)
         pid = 0 if held is None else self._slots.signed(held[0])
-        if not pid:
-            return  # nobody took it: it waits in the pool's queue
+        if pid <= 0:
+            return  # nobody took it, or it is done
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
 
@@ -131,7 +131,7 @@ class MultiprocessingChannel:
         for token, (slot, _) in list(self._held.items()):
             pid = self._slots.signed(slot)
             is_working |= pid in alive
-            if not pid or pid in alive:
+            if not pid or abs(pid) in alive:
                 continue
             # Its answer may still be in the pipe: missed twice, it is lost.
             if now - self._suspects.setdefault(token, now) >= WATCH_SECONDS:
@@ -147,8 +147,9 @@ class MultiprocessingChannel:
     def _give_up(self) -> None:
         """Open the lock that died with its holder: else `terminate` would hang, too."""
         self.is_broken = True
-        with contextlib.suppress(AttributeError, ValueError):
-            self._pool._inqueue._rlock.release()
+        for queue_name, lock in (("_inqueue", "_rlock"), ("_outqueue", "_wlock")):
+            with contextlib.suppress(AttributeError, ValueError):
+                getattr(getattr(self._pool, queue_name), lock).release()
 
 
 class _Slots:
@@ -166,7 +167,7 @@ class _Slots:
         PID.pack_into(self._map, slot * PID.size, 0)
 
     def signed(self, slot: int) -> int:
-        """Return who took the message in `slot`; 0 for nobody."""
+        """Return who took the message in `slot`, negative when done; 0 for nobody."""
         return PID.unpack_from(self._map, slot * PID.size)[0]
 
 

@@ -70,7 +70,8 @@ class Message:
         items: Its arguments, one a call.
         source: Where the function comes from: None (the worker has it), `(name of a
             module with a pickler, bytes)`, or a reference to ray's object store.
-        slot: File and offset where the worker writes its process id, or None.
+        slot: File and offset where the worker writes its process id, the negative of
+            it when it is done, or None.
     """
 
     key: str
@@ -102,8 +103,16 @@ def call_all(items: Sequence[Any], function: GuardedFunction) -> list[Any]:
 
 def call_message(message: Message) -> list[Any] | NotLoaded | Unknown:
     """Return one value, or `Failure`, for each item of the message."""
-    if message.slot is not None:
-        _sign(*message.slot)
+    if message.slot is None:
+        return _answer(message)
+    _sign(*message.slot, os.getpid())
+    try:
+        return _answer(message)
+    finally:
+        _sign(*message.slot, -os.getpid())  # done: what is left is to send the answer
+
+
+def _answer(message: Message) -> list[Any] | NotLoaded | Unknown:
     function = _functions.get(message.key)
     if function is None:
         if message.source is None:
@@ -127,12 +136,12 @@ def _load(source: Any) -> GuardedFunction:
     return import_module("ray").get(source)
 
 
-def _sign(path: str, offset: int) -> None:
-    """Write this process's id where the parent looks for who has begun what."""
+def _sign(path: str, offset: int, mark: int) -> None:
+    """Write a mark where the parent looks for who has begun what."""
     if path not in _slots:
         try:
             with open(path, "r+b") as file:
                 _slots[path] = mmap.mmap(file.fileno(), 0)
         except (OSError, ValueError):
             return  # another machine: its deaths are for its own pool to notice
-    PID.pack_into(_slots[path], offset, os.getpid())
+    PID.pack_into(_slots[path], offset, mark)
