@@ -1,6 +1,6 @@
 """What a kind of pool must do for the dispatcher, and what may come back from it."""
 
-__all__ = ["MAX_ATTEMPTS", "Channel", "Lost", "pickled", "refuse_not_loaded"]
+__all__ = ["Channel", "Lost", "MAX_ATTEMPTS", "pickled", "refuse_not_loaded"]
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -6,7 +6,7 @@ Two processes each, never forked from a process with TensorFlow's threads.
 import logging
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.pool import ThreadPool
 
 import pytest
@@ -101,8 +101,10 @@ def _ray():
     try:
         yield pool
     finally:
-        pool.terminate()
-        ray.shutdown()
+        if ray.is_initialized():  # another fixture may have shut it down for both
+            with suppress(Exception):
+                pool.terminate()
+            ray.shutdown()
 
 
 _OPENERS = {
