@@ -23,6 +23,8 @@ PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11 pyth
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
+CLUSTER := $(VENV)/.cluster
+
 # The stamp is younger than setup.cfg, or the environment is brought up to date.
 # radvel carries the K2-24 velocities; its own requirements need a compiler, and the
 # data alone need none of them.
@@ -53,7 +55,13 @@ test: $(STAMP) ## Lint, import contracts, types, default tests
 	$(BIN)/python -m pytest $(PARALLEL) --durations=10 tests/unit
 	$(BIN)/python -m pytest $(PARALLEL) --durations=10 --ignore=tests/unit
 
-test-full: $(STAMP) ## The long tests, the site, then every example at its smallest size
+# Pools of other packages: the default tests need none of them.
+$(CLUSTER): $(STAMP)
+	@echo "Installing dask, ray, schwimmbad and mpi4py into $(VENV) for the long tests."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[cluster]'
+	@touch $@
+
+test-full: $(CLUSTER) ## The long tests, the site, then every example at its smallest size
 	@$(MAKE) --no-print-directory docs
 	$(BIN)/python -m pytest -m full $(PARALLEL) --durations=10
 	@set -e; for script in examples/*.py; do echo "$$script"; \
@@ -93,7 +101,7 @@ coverage: $(STAMP) ## Which lines the default tests reach
 
 bench: $(STAMP) ## Name the comparisons with other packages
 	@echo "Install the peers: $(BIN)/python -m pip install --editable '.[bench]'"
-	@for script in flows training kernels vae samplers sbc emcee_moves; do echo "$(BIN)/python benchmarks/$$script.py"; done
+	@for script in flows training kernels vae samplers sbc smc emcee_moves pools; do echo "$(BIN)/python benchmarks/$$script.py"; done
 
 clean: ## Remove the environment and every cache
 	rm -rf $(VENV) build docs/_build *.egg-info .coverage

@@ -18,6 +18,7 @@ __all__ = [
     "log_evidence",
     "models",
     "moves",
+    "parallel",
     "run_chains",
     "sample",
     "sample_smc",
@@ -49,7 +50,7 @@ _HOME = {
     "save_model": "flowmc.models.saving",
     "ModelError": "flowmc.core.errors",
 }
-_ROOMS = ("adapters", "kernels", "models", "moves", "targets")
+_ROOMS = ("adapters", "kernels", "models", "moves", "parallel", "targets")
 
 
 def __getattr__(name: str) -> Any:

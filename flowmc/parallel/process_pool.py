@@ -1,188 +1,189 @@
-"""A pool of spawned processes that survives the death of a worker.
+"""A pool of processes that flowmc starts itself, for `pool=<integer>`.
 
-Used for `pool=<integer>`.  The processes are spawned, never forked (TensorFlow's
-threads do not survive a fork).  A dead or hanging worker costs its own point only:
-the pool is restarted, the points in flight are tried again one at a time, and a point
-that kills its worker twice comes back as a `Failure`.
+Each worker has a pipe of its own, so it is known at every moment who works on what: a
+worker that dies or hangs costs its own message, and the others do not notice.  Workers
+are fresh interpreters, never forks: TensorFlow's threads do not survive a fork.
 """
 
-__all__ = ["ProcessPool"]
+__all__ = ["ProcessChannel"]
 
+import contextlib
 import multiprocessing
-import time
-from collections import deque
-from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
+import os
+import subprocess
+import sys
+import weakref
+from collections.abc import Sequence
+from multiprocessing.connection import Connection, wait
 from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
 from flowmc.core.errors import TargetError
-from flowmc.parallel.worker import Failure, call_loaded, load_function
+from flowmc.parallel.channel import Lost, refuse_not_loaded
+from flowmc.parallel.process_worker import BOOT, WORKER_ENVIRONMENT, preparation
+from flowmc.parallel.worker import NotLoaded
 
-MAX_ATTEMPTS = 2  # of a point whose worker died
+MESSAGE_SECONDS = 5e-3
+START_SECONDS = 600.0  # allowed to the first worker, on a slow file system
+EXIT_SECONDS = 1.0
+MOST_BAD_STARTS = 3
 
 
-class ProcessPool:
-    """Ordered map of one function over `num_workers` spawned processes.
+class ProcessChannel:
+    """Worker processes, each with the function loaded once.
 
     Args:
-        function: Picklable function of one item.
-        num_workers: Number of processes.
-        timeout: Seconds allowed to one call, or None.
+        data: The function, pickled.
+        num_workers: Number of processes; the first starts now, others when needed.
 
     Raises:
-        TargetError: The function cannot be sent to, or loaded by, another process.
+        TargetError: A new process cannot load the function.
     """
 
-    def __init__(
-        self,
-        function: Callable[[Any], Any],
-        *,
-        num_workers: int,
-        timeout: float | None = None,
-    ) -> None:
-        self.size = num_workers
-        self._timeout = timeout
-        self._data = pickled(function)
-        self._executor: ProcessPoolExecutor | None = None
-        self._check_start(function)
+    message_seconds = MESSAGE_SECONDS
+    is_broken = False
+    is_vague = False
 
-    def __call__(self, items: Sequence[Any]) -> list[Any]:
-        """Return one result, or `Failure`, per item, in order."""
-        work = _Work(items=items, todo=deque(range(len(items))))
-        try:
-            while work.todo or work.suspects or work.running:
-                self._submit(work)
-                self._collect(work)
-        except BaseException:
-            self.close()
-            raise
-        return [work.results[index] for index in range(len(items))]
+    def __init__(self, data: bytes, *, num_workers: int) -> None:
+        self._data = data
+        self._size = self.window = num_workers
+        self._workers: list[_Worker] = []
+        self._num_bad_starts = 0
+        # Runs when this object is gone, or the interpreter ends.
+        weakref.finalize(self, _kill_own, self._workers, os.getpid())
+        self._check_start()
+
+    @property
+    def size(self) -> int:
+        """Number of processes."""
+        return self._size
+
+    def submit(self, messages: Sequence[tuple[int, list[Any]]]) -> None:
+        """Give each message to a worker of its own."""
+        for token, items in messages:
+            idle = next((w for w in self._workers if w.token is None), None)
+            worker = idle or self._start()
+            worker.token = token
+            data = ForkingPickler.dumps(items)
+            # One that died while it had nothing to do is seen by `collect`.
+            with contextlib.suppress(OSError):
+                worker.connection.send_bytes(data)
+
+    def collect(self, seconds: float | None) -> list[tuple[int, Any]]:
+        """Wait for answers; a closed pipe is a dead worker."""
+        by_connection = {w.connection: w for w in self._workers if w.token is not None}
+        found = []
+        for connection in wait(list(by_connection), seconds):
+            worker = by_connection[connection]  # type: ignore[index]
+            found += self._read(worker)
+        return found
+
+    def abandon(self, token: int) -> None:
+        """Kill the worker that holds the message."""
+        self._remove([w for w in self._workers if w.token == token])
+
+    def reset(self) -> None:
+        """Kill the workers that are busy."""
+        self._remove([w for w in self._workers if w.token is not None])
 
     def close(self) -> None:
-        """Kill the workers; the next call starts new ones."""
-        executor, self._executor = self._executor, None
-        if executor is None:
-            return
-        # `shutdown` waits for running calls, and a hanging one never returns.
-        for process in list((getattr(executor, "_processes", None) or {}).values()):
-            process.kill()
-        executor.shutdown(wait=True, cancel_futures=True)
+        """Kill the workers; the next message starts new ones."""
+        self._remove(list(self._workers))
 
-    def _start(self) -> ProcessPoolExecutor:
-        if self._executor is None:
-            self._executor = ProcessPoolExecutor(
-                self.size,
-                mp_context=multiprocessing.get_context("spawn"),
-                initializer=load_function,
-                initargs=(self._data,),
-            )
-        return self._executor
-
-    def _check_start(self, function: Callable[[Any], Any]) -> None:
-        try:
-            self._start().submit(time.monotonic).result()
-        except BrokenProcessPool as error:
-            self.close()
+    def _start(self) -> "_Worker":
+        if getattr(multiprocessing.process.current_process(), "_inheriting", False):
             raise TargetError(
-                f"`pool={self.size}` needs a function that new processes can import; "
-                f"{function!r} could not be loaded there. Define it in a module, not "
-                'in a notebook, and guard scripts by `if __name__ == "__main__":`.'
-            ) from error
-
-    def _submit(self, work: "_Work") -> None:
-        """Fill the workers; suspects run alone, so that the culprit shows itself."""
-        window = self.size if self._timeout else 4 * self.size
-        source, limit = (work.suspects, 1) if work.suspects else (work.todo, window)
-        if work.is_alone and work.running:
-            return
-        work.is_alone = source is work.suspects
-        while source and len(work.running) < limit:
-            index = source.popleft()
-            try:
-                future = self._start().submit(call_loaded, work.items[index])
-            except BrokenProcessPool:
-                source.appendleft(index)
-                return
-            work.running[future] = (index, time.monotonic())
-
-    def _collect(self, work: "_Work") -> None:
-        if not work.running:  # the pool broke before it took anything
-            self.close()
-            return
-        done, _ = wait(work.running, self._remaining(work), FIRST_COMPLETED)
-        if not done:
-            self._drop_late(work)
-            return
-        for future in done:
-            if isinstance(future.exception(), BrokenProcessPool):
-                self._restart(work)
-                return
-            index, _ = work.running.pop(future)
-            error = future.exception()
-            work.results[index] = (
-                future.result()
-                if error is None
-                else Failure(type(error).__name__, str(error))
+                "A pool must not be started while a worker imports the script; put "
+                'what the script does under `if __name__ == "__main__":`.'
             )
+        worker = _Worker(self._data)
+        self._workers.append(worker)
+        return worker
 
-    def _remaining(self, work: "_Work") -> float | None:
-        if self._timeout is None:
-            return None
-        oldest = min(start for _, start in work.running.values())
-        return max(0.0, oldest + self._timeout - time.monotonic())
+    def _check_start(self) -> None:
+        worker = self._start()
+        if not worker.connection.poll(START_SECONDS):
+            self.close()
+            refuse_not_loaded(f"no answer within {START_SECONDS:g} seconds")
+        self._read(worker)
+        if not worker.is_ready:
+            self.close()
+            refuse_not_loaded("")
 
-    def _drop_late(self, work: "_Work") -> None:
-        now, is_late = time.monotonic(), False
-        for future, (index, start) in list(work.running.items()):
-            if now - start >= (self._timeout or 0.0):
-                del work.running[future]
-                text = f"no answer within {self._timeout} seconds"
-                work.results[index] = Failure("TimeoutError", text)
-                is_late = True
-        if not is_late:
-            return
-        work.todo.extendleft(index for index, _ in work.running.values())
-        work.running.clear()
-        self.close()
+    def _read(self, worker: "_Worker") -> list[tuple[int, Any]]:
+        """Return what a worker has to say, as `(token, results)`."""
+        token = worker.token
+        try:
+            data = worker.connection.recv_bytes()
+        except (EOFError, OSError):
+            return self._died(worker)
+        if not worker.is_ready:
+            answer = ForkingPickler.loads(data)
+            if isinstance(answer, NotLoaded):
+                self.close()
+                refuse_not_loaded(answer.details)
+            worker.is_ready, self._num_bad_starts = True, 0
+            return []
+        worker.token = None
+        try:
+            return [(token, ForkingPickler.loads(data))]  # type: ignore[list-item]
+        except Exception as error:  # of a class that this process cannot import
+            return [(token, error)]  # type: ignore[list-item]
 
-    def _restart(self, work: "_Work") -> None:
-        self.close()
-        for future, (index, _) in work.running.items():
-            if future.done() and future.exception() is None:
-                work.results[index] = future.result()
-                continue
-            work.attempts[index] = work.attempts.get(index, 0) + 1
-            if work.attempts[index] < MAX_ATTEMPTS:
-                work.suspects.append(index)
-            else:
-                text = f"the worker process died {MAX_ATTEMPTS} times at this point"
-                work.results[index] = Failure("WorkerDied", text)
-        work.running.clear()
+    def _died(self, worker: "_Worker") -> list[tuple[int, Any]]:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            worker.process.wait(EXIT_SECONDS)  # so that its exit status is its own
+        self._remove([worker])
+        if not worker.is_ready:
+            self._num_bad_starts += 1
+            if self._num_bad_starts >= MOST_BAD_STARTS:
+                self.close()
+                refuse_not_loaded("")
+        if worker.token is None:
+            return []
+        code = worker.process.returncode
+        how = f"killed by signal {-code}" if code < 0 else f"exit status {code}"
+        # One that never began is not to be blamed on its message.
+        lost = Lost(f"its worker process ended: {how}", attempts=int(worker.is_ready))
+        return [(worker.token, lost)]
+
+    def _remove(self, workers: "list[_Worker]") -> None:
+        self._workers[:] = [w for w in self._workers if w not in workers]
+        _kill(workers)
 
 
-@dataclass
-class _Work:
-    """Bookkeeping of one map: which items wait, run, are suspect, are done."""
+class _Worker:
+    """A process, the pipe to it, and the message it works on."""
 
-    items: Sequence[Any]
-    todo: deque[int]
-    suspects: deque[int] = field(default_factory=deque)
-    running: dict[Future, tuple[int, float]] = field(default_factory=dict)
-    results: dict[int, Any] = field(default_factory=dict)
-    attempts: dict[int, int] = field(default_factory=dict)
-    is_alone: bool = False
+    def __init__(self, data: bytes) -> None:
+        self.token: int | None = None
+        self.is_ready = False
+        self.connection: Connection
+        self.connection, theirs = multiprocessing.Pipe()
+        try:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", BOOT, str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                env={**os.environ, **WORKER_ENVIRONMENT},
+                stdin=subprocess.DEVNULL,
+            )
+        finally:
+            theirs.close()
+        with contextlib.suppress(OSError):  # it died at once: whoever reads will see
+            self.connection.send(sys.path)
+            self.connection.send(preparation(data))
+            self.connection.send_bytes(data)
 
 
-def pickled(function: Callable[[Any], Any]) -> bytes:
-    """Return `function` as bytes for another process, or raise saying what to do."""
-    try:
-        return bytes(ForkingPickler.dumps(function))
-    except Exception as error:
-        raise TargetError(
-            "A process pool needs functions that can be pickled; "
-            f"{function!r} cannot: {error}. Define it at the top level of a module "
-            "(no lambda, no closure), or use a thread pool or `pool=None`."
-        ) from error
+def _kill(workers: "list[_Worker]") -> None:
+    for worker in workers:
+        worker.process.kill()
+    for worker in workers:
+        worker.process.wait()
+        worker.connection.close()
+
+
+def _kill_own(workers: "list[_Worker]", owner: int) -> None:
+    """Kill the workers, unless this process is a fork of the one they belong to."""
+    if os.getpid() == owner:
+        _kill(workers)

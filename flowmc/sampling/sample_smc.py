@@ -104,7 +104,7 @@ def sample_smc(
     check_resumable(resume, checkpoint)
     settings, bar = schedule or smc_schedule(), make_progress(progress)
     particles = affordable(num_particles, settings, max_evaluations)
-    chains = chains_for(particles, settings, target)
+    chains = chains_for(particles, settings)
     chosen = smc_kernel(kernel, target, limit=max_evaluations, num_chains=chains)
     config = {
         "sampler": "smc",

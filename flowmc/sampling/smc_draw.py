@@ -36,14 +36,13 @@ FIRST_AT_ONCE = 2048  # which show whether the map is fit to be drawn from
 LIKELY = 0.5  # effective draws for each proposal, where nothing was measured
 
 
-def next_batch(state: RunState, *, wanted: float, room: float, pool: int) -> int:
+def next_batch(state: RunState, *, wanted: float, room: float) -> int:
     """Return how many draws to make next; 0 if the budget leaves no room.
 
     Args:
         state: In the phase "draw".
         wanted: Effective draws in all.
         room: Evaluations that are left; infinite without a limit.
-        pool: Points evaluated at a time.
     """
     log_weight = weights_so_far(state)
     done = effective_sample_size(log_weight) if len(log_weight) else 0.0
@@ -51,8 +50,7 @@ def next_batch(state: RunState, *, wanted: float, room: float, pool: int) -> int
     missing = (wanted - done) / max(rate, 1e-3)
     most = MOST_AT_ONCE if len(log_weight) else FIRST_AT_ONCE
     count = int(np.clip(math.ceil(missing), LEAST_AT_ONCE, most))
-    count = pool * -(-count // pool)
-    return count if count <= room else pool * int(max(room, 0) // pool)
+    return count if count <= room else int(max(room, 0))
 
 
 def draw(engine: Engine, state: RunState, *, count: int) -> RunState:

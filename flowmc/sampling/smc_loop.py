@@ -122,9 +122,7 @@ class SmcLoop(MainLoop):
         engine = self._engine
         started, before = time.perf_counter(), engine.seconds
         room = self._budget.room(state.num_spent, share=1.0).most
-        count = next_batch(
-            state, wanted=self._wanted, room=room, pool=engine.space.target.pool_size
-        )
+        count = next_batch(state, wanted=self._wanted, room=room)
         if count:
             state = draw(engine, state, count=count)
             state = spend(state, started, engine.seconds - before)
@@ -169,8 +167,7 @@ class SmcLoop(MainLoop):
         num_spent = state.num_spent if num_spent is None else num_spent
         effective, count = effective_draws(state), len(weights_so_far(state))
         if effective < self._wanted:
-            cost = self._engine.space.target.pool_size
-            reason = self._budget.exhausted(num_spent, next_cost=cost)
+            reason = self._budget.exhausted(num_spent, next_cost=1)
             if reason is None and count > MOST_FACTOR * self._wanted:
                 reason = (
                     f"The draws must be worth {self._wanted:.0f} independent ones; "

@@ -12,13 +12,12 @@ LEAST_UNITS = 8  # temperatures that a budget must have room for, with fewest pa
 TEMPERATURES = 20  # that particles are to be carried through by a budget
 
 
-def chains_for(num_particles: int, schedule: Schedule, target: Target) -> int:
+def chains_for(num_particles: int, schedule: Schedule) -> int:
     """Return how many chains make `num_particles` states in a sweep.
 
     Args:
         num_particles: States at one temperature, at least.
         schedule: Its sweeps.
-        target: Its pool is never left half empty.
 
     Raises:
         ConfigurationError: So few particles carry no distribution.
@@ -31,8 +30,7 @@ def chains_for(num_particles: int, schedule: Schedule, target: Target) -> int:
             f"{sweep} states each; got {num_particles}. Use the default, 1024, or a "
             "schedule with shorter sweeps."
         )
-    chains = -(-num_particles // sweep)
-    return target.pool_size * -(-chains // target.pool_size)
+    return -(-num_particles // sweep)
 
 
 def smc_kernel(name: str, target: Target, *, limit: int | None, num_chains: int) -> str:

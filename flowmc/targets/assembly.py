@@ -150,6 +150,7 @@ def _choose(
         vectorized=options.vectorized,
         pool=options.pool,
         timeout=options.timeout,
+        chunk_size=options.chunk_size,
     )
     host_only = ""
     if not host_function.is_serial:

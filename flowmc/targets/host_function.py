@@ -20,9 +20,12 @@ class HostFunction:
         function: Takes `[n, D]`, or `[D]` where `vectorized` is False.
         firewall: Counts points and handles exceptions.
         vectorized: What `function` takes.
-        pool: As for `ordered_map`; a vectorized function is given one slice of the
-            batch per worker.
+        pool: As for `ordered_map`.
         timeout: Seconds allowed to one call.
+        chunk_size: Points of one call of a vectorized function, whatever the pool: a
+            function's last digits may depend on how many points it is given, and the
+            draws must not depend on the pool.  None: one point where there is a pool,
+            else the whole batch.
 
     Attributes:
         is_serial: Whether everything happens in this process.
@@ -36,12 +39,16 @@ class HostFunction:
         vectorized: bool,
         pool: Any = None,
         timeout: float | None = None,
+        chunk_size: int | None = None,
     ) -> None:
         self._function = function
         self._firewall = firewall
         self._vectorized = vectorized
         self._map = ordered_map(function, pool=pool, timeout=timeout)
         self.is_serial = isinstance(self._map, SerialMap)
+        self._chunk_size = chunk_size
+        if not vectorized or (chunk_size is None and not self.is_serial):
+            self._chunk_size = 1
 
     def __call__(self, theta: np.ndarray) -> np.ndarray:
         """Return the values `[n]`, before the NaN policy.
@@ -54,10 +61,15 @@ class HostFunction:
             return np.empty(0)
         if not self.is_serial:
             return self._through_pool(theta)
-        if self._vectorized:
-            return self._firewall.guarded(self._call, theta)
-        rows = [self._firewall.guarded(self._call, row[None]) for row in theta]
-        return np.concatenate(rows)
+        parts = [self._firewall.guarded(self._call, p) for p in self._parts(theta)]
+        return np.concatenate(parts)
+
+    def _parts(self, theta: np.ndarray) -> list[np.ndarray]:
+        """Return the points of each call, `[at most chunk_size, D]`."""
+        if self._chunk_size is None:
+            return [theta]
+        starts = range(0, len(theta), self._chunk_size)
+        return [theta[start : start + self._chunk_size] for start in starts]
 
     def _call(self, theta: np.ndarray) -> np.ndarray:
         self._firewall.num_log_prob += len(theta)
@@ -66,8 +78,7 @@ class HostFunction:
         return self._checked(result, num_points=len(theta))
 
     def _through_pool(self, theta: np.ndarray) -> np.ndarray:
-        num_parts = self._map.size if self._vectorized else len(theta)
-        parts = np.array_split(theta, min(num_parts, len(theta)))
+        parts = self._parts(theta)
         self._firewall.num_log_prob += len(theta)
         with self._firewall.timed():
             results = self._map([self._item(part) for part in parts])

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from flowmc.core.checks import check_choice
+from flowmc.core.checks import check_choice, check_positive_integer
 from flowmc.core.errors import TargetError
 
 
@@ -23,6 +23,7 @@ class Options:
     vectorized: bool
     backend: str
     pool: Any
+    chunk_size: int | None
     value_and_gradient_fn: Callable[[Any], Any] | None
     prior_transform: Callable[[Any], Any] | None
     derived: Any
@@ -56,6 +57,8 @@ def check_options(options: Options) -> None:
     check_choice(
         options.backend, name="backend", choices=["auto", "tensorflow", "numpy"]
     )
+    if options.chunk_size is not None:
+        check_positive_integer(options.chunk_size, name="chunk_size")
     if (options.log_prob_fn is None) == (options.log_likelihood_fn is None):
         raise TargetError(
             "A target needs exactly one of `log_prob_fn` and `log_likelihood_fn`; got "

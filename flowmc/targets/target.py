@@ -16,7 +16,7 @@ import numpy as np
 from flowmc.core.checks import check_positive_integer
 from flowmc.core.errors import TargetError
 from flowmc.core.types import LogProbFn, Seed
-from flowmc.parallel.ordered_map import pool_size
+from flowmc.parallel.kinds import pool_size
 from flowmc.targets.assembly import Assembly, assemble
 from flowmc.targets.options import Options
 from flowmc.targets.values import as_batch
@@ -37,8 +37,10 @@ class Target:
         periodic: Names of circular parameters; their bounds must be finite.
         vectorized: False where the functions take a single theta `[D]`.
         backend: "auto", "tensorflow" or "numpy".
-        pool: None, a number of processes, or an object with an ordered `map`; host
-            targets only.
+        pool: None, a number of processes, or a pool of another package; host targets
+            only (docs/clusters.md).  Draws do not depend on it.
+        chunk_size: Points in one call of a vectorized function on a host target; by
+            default one where there is a pool, else the whole batch.
         value_and_gradient_fn: For host targets: theta `[n, D] -> ([n], [n, D])`, value
             and gradient of the function given (the likelihood, of the pair).
         prior_transform: Unit cube `[n, D]` -> theta, for starting points where no
@@ -47,7 +49,7 @@ class Target:
         labels: LaTeX labels without dollar signs, in order or by name.
         on_nan: "raise", or "reject": count NaN as zero density.
         on_crash: The same for exceptions and dead workers.
-        timeout: Seconds allowed to one call; needs `pool` as an integer.
+        timeout: Seconds allowed to one call; needs a pool whose workers can be killed.
         allow_noisy: Accept a density that gives two values at one point.
         event_size: Number of parameters, where nothing else tells it.
 
@@ -90,6 +92,7 @@ class Target:
         vectorized: bool = True,
         backend: str = "auto",
         pool: Any = None,
+        chunk_size: int | None = None,
         value_and_gradient_fn: Callable[[Any], Any] | None = None,
         prior_transform: Callable[[Any], Any] | None = None,
         derived: Mapping[str, Callable[[Any], Any]] | None = None,

@@ -72,6 +72,7 @@ def test_metadata_is_complete(wheel):
         "bench",
         "bilby",
         "cobaya",
+        "cluster",
         "dask",
         "docs",
         "gpu",

@@ -1,6 +1,7 @@
 """Module-level functions that new processes can import; no TensorFlow here."""
 
 import os
+import signal
 import sys
 import time
 
@@ -51,12 +52,37 @@ def raise_unpicklable(item):
     raise UnpicklableError
 
 
+def raise_unpicklable_on_three(item):
+    if item == 3:
+        raise UnpicklableError
+    return item
+
+
+def kill_itself_on_three(item):
+    if item == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return item
+
+
 def has_tensorflow(item):
     return "tensorflow" in sys.modules
 
 
 def environment(item):
-    return os.environ.get("CUDA_VISIBLE_DEVICES"), os.environ.get("OMP_NUM_THREADS")
+    return dict(os.environ)
+
+
+def own_pid(item):
+    time.sleep(item if item >= 100.0 else 0.0)
+    return os.getpid()
+
+
+def pid_or_death_on_three(item):
+    return os.getpid() if item != 3 else os.kill(os.getpid(), signal.SIGKILL)
+
+
+def lambda_on_three(item):
+    return (lambda: item) if item == 3 else item
 
 
 def log_prob(theta):
@@ -73,3 +99,55 @@ def log_prob_fails_at_corner(theta):
     if np.any(theta > 50.0):
         raise RuntimeError("corner")
     return -0.5 * np.sum(theta**2, axis=-1)
+
+
+MATRIX = np.linalg.inv(np.array([[2.0, 0.9, 0.3], [0.9, 1.0, 0.1], [0.3, 0.1, 0.5]]))
+
+
+def log_prob_with_matrix(theta):
+    """A correlated normal; the product's last digits depend on how many points."""
+    theta = np.atleast_2d(theta)
+    return -0.5 * np.sum((theta @ MATRIX) * theta, axis=-1)
+
+
+def log_prob_scalar(theta):
+    return float(-0.5 * np.sum(np.square(theta)))
+
+
+def log_prob_fails_at_once(theta):
+    raise RuntimeError("corner")
+
+
+def log_prob_kills_itself_beyond_one(theta):
+    if theta[0] > 1.0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return log_prob_scalar(theta)
+
+
+def log_prob_hangs_at_corner(theta):
+    if np.any(theta > 50.0):
+        time.sleep(600.0)
+    return -0.5 * np.sum(theta**2, axis=-1)
+
+
+def log_prob_exits_at_corner(theta):
+    if np.any(theta > 50.0):
+        sys.exit(3)
+    return -0.5 * np.sum(theta**2, axis=-1)
+
+
+def slow_log_prob(theta):
+    time.sleep(2.0)
+    return -0.5 * np.sum(theta**2, axis=-1)
+
+
+def printing_log_prob(theta):
+    for _ in range(2000):
+        sys.stdout.write("x" * 100)
+        sys.stderr.write("x" * 100)
+    return -0.5 * np.sum(theta**2, axis=-1)
+
+
+def short_log_prob(theta):
+    """Right for the three points of the set-up's probe, one value short for more."""
+    return -0.5 * np.sum(theta**2, axis=-1)[: max(3, len(theta) - 1)]

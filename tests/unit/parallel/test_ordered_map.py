@@ -6,9 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from flowmc.core.errors import ConfigurationError, TargetError
+from flowmc.core.errors import ConfigurationError
 from flowmc.parallel.ordered_map import ordered_map
-from flowmc.parallel.worker import Failure
 from tests.unit.parallel import functions
 
 ITEMS = list(range(7))
@@ -24,28 +23,12 @@ class IteratorPool:
         return map(function, items)
 
 
-class FuturesPool:
-    """Like a dask client: `map` gives futures, `gather` their results."""
-
-    def nthreads(self):
-        return {"one": 1, "two": 1}
-
-    def map(self, function, items, *, pure):
-        assert pure is False
-        return [lambda item=item: function(item) for item in items]
-
-    def gather(self, futures):
-        return [future() for future in futures]
-
-
 class ShortPool:
     def map(self, function, items):
         return [function(item) for item in items][:-1]
 
 
-@pytest.mark.parametrize(
-    "pool", [None, 0, 1, np.int64(1), IteratorPool(), FuturesPool()]
-)
+@pytest.mark.parametrize("pool", [None, 0, 1, np.int64(1), IteratorPool()])
 def test_pools_without_processes(pool):
     mapped = ordered_map(functions.square, pool=pool)
     assert mapped(ITEMS) == SQUARES
@@ -63,25 +46,23 @@ def test_threads():
         assert mapped(ITEMS) == SQUARES
 
 
-def test_multiprocessing_pool():
-    with multiprocessing.get_context("spawn").Pool(2) as pool:
-        mapped = ordered_map(functions.fail_on_three, pool=pool)
-        assert mapped.size == 2
-        results = mapped(ITEMS)
-        assert results[:3] + results[4:] == [0, 1, 2, 4, 5, 6]
-        assert isinstance(results[3], Failure)
-        with pytest.raises(TargetError, match="can be pickled"):
-            ordered_map(lambda item: item, pool=pool)
-
-
 def test_size_of_pools_that_do_not_tell():
-    assert ordered_map(functions.square, pool=FuturesPool()).size == 2
     assert ordered_map(functions.square, pool=IteratorPool()).size == 1
 
 
 def test_short_answers_are_refused():
     with pytest.raises(ConfigurationError, match="returned 6 for 7 items"):
         ordered_map(functions.square, pool=ShortPool())(ITEMS)
+
+
+class ReversingPool:
+    def map(self, function, items):
+        return [function(item) for item in items][::-1]
+
+
+def test_answers_in_another_order_are_refused():
+    with pytest.raises(ConfigurationError, match="answered in another order"):
+        ordered_map(functions.square, pool=ReversingPool())(ITEMS)
 
 
 @pytest.mark.parametrize("pool", ["two", 2.5, True, object()])
