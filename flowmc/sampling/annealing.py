@@ -23,7 +23,6 @@ from flowmc.sampling.evidence_chains import in_batches
 from flowmc.sampling.initial import no_density
 from flowmc.sampling.ladder import Ladder
 from flowmc.sampling.particles import Particles, correlation
-from flowmc.sampling.past_maps import PastProposal
 from flowmc.sampling.recycled import Recycled, WeightedRows, pooled
 from flowmc.sampling.step_sizes import adapt_step_size
 from flowmc.sampling.tempered import Moves, run_tempered
@@ -229,9 +228,7 @@ class Annealer:
         (log_q,) = in_batches(self._engine.learner.proposal.log_prob, x)
         reference = self._space.log_reference(x)
         tempered = moves.proposal_log_weight.reshape(-1) + log_q
-        log_prob = untemper(tempered, reference, b)
-        proposal = PastProposal(self._engine.learner)
-        self.recycled.add(x, log_prob, reference, log_q, proposal=proposal)
+        self.recycled.add(x, untemper(tempered, reference, b), reference, log_q)
 
     def adapted(self, step_size: float, moves: Moves, count: int) -> float:
         """Return the step size for the next sweeps."""

@@ -10,7 +10,6 @@ from flowmc.sampling.budget import Room
 from flowmc.sampling.engine import Engine
 from flowmc.sampling.particles import Particles
 from flowmc.sampling.parts import part_of
-from flowmc.sampling.past_maps import PastProposal
 from flowmc.sampling.recycled import pooled
 from flowmc.sampling.state import RunState
 
@@ -86,11 +85,7 @@ class Carrier:
         """Return the cloud of a state, and put its ladder in place."""
         scalars = state.scalars
         self.annealer.ladder.from_arrays(part_of(state.learned, "ladder"))
-        learner = self._engine.learner
-        self.annealer.recycled.from_arrays(
-            part_of(state.learned, "recycled"),
-            make=lambda arrays: PastProposal(learner, arrays),
-        )
+        self.annealer.recycled.from_arrays(part_of(state.learned, "recycled"))
         return Particles(
             x=state.position,
             log_prob=state.log_prob,

@@ -27,6 +27,7 @@ LEAST_SHIFT = 0.05  # of a mean rank that is told
 LEAST_FIRST = 32  # draws of the reference that an annealing can start from
 MOST_COMPARED = 2048
 MIN_STATES = 100
+MOST_LOOKED_AT = 6  # sets of proposals, the newest
 
 
 def reasons_against(engine: Engine, state: RunState) -> list[str]:
@@ -109,8 +110,8 @@ def _missed(engine: Engine, state: RunState) -> Iterator[str]:
     recycled = Recycled(engine.space.event_size)
     recycled.from_arrays(arrays)
     log_evidence = float(np.logaddexp.reduce(log_weight) - np.log(len(log_weight)))
-    rows = recycled.rare(1.0, lambda x: log_q_of(engine, x), log_evidence=log_evidence)
-    mass = 0.0 if rows is None else rows.size
+    found = recycled.rare(1.0, lambda x: log_q_of(engine, x), log_evidence=log_evidence)
+    mass = max((rows.size for rows in found[-MOST_LOOKED_AT:]), default=0.0)
     if mass > UNSEEN_LIMIT:
         yield (
             "The proposal must draw wherever earlier ones found the posterior; "

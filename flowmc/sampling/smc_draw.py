@@ -25,7 +25,7 @@ from flowmc.core.seeds import fold_in
 from flowmc.sampling.annealing import Annealer
 from flowmc.sampling.engine import Engine
 from flowmc.sampling.evidence_chains import in_batches
-from flowmc.sampling.past_maps import PastProposal
+from flowmc.sampling.space import Space
 from flowmc.sampling.state import DrawChunk, RunState, join_chunks
 from flowmc.sampling.sweep import JUMP
 from flowmc.sampling.temper import effective_sample_size
@@ -87,7 +87,7 @@ def draw_seed(engine: Engine, state: RunState) -> Any:
     return fold_in(engine.seed, "draw", returns, state.unit)
 
 
-def give_back(engine: Engine, annealer: Annealer, state: RunState) -> None:
+def give_back(annealer: Annealer, space: Space, state: RunState) -> None:
     """Let the annealer learn from final draws, which are then no longer final."""
     chunk = join_chunks(state.draws)
     usable = np.isfinite(chunk.proposal).all(axis=1)
@@ -95,8 +95,7 @@ def give_back(engine: Engine, annealer: Annealer, state: RunState) -> None:
     log_weight = chunk.proposal_log_weight[usable]
     with np.errstate(invalid="ignore"):
         log_q = np.where(np.isneginf(log_weight), 0.0, log_prob - log_weight)
-    reference, proposal = engine.space.log_reference(x), PastProposal(engine.learner)
-    annealer.recycled.add(x, log_prob, reference, log_q, proposal=proposal)
+    annealer.recycled.add(x, log_prob, space.log_reference(x), log_q)
 
 
 def weights_so_far(state: RunState) -> np.ndarray:

@@ -143,7 +143,7 @@ class SmcLoop(MainLoop):
         """Go back to learning, from the draws as well: they are final no longer."""
         carrier, engine = self._carrier, self._engine
         particles = carrier.restore(state)
-        give_back(engine, carrier.annealer, state)
+        give_back(carrier.annealer, engine.space, state)
         record = WindowRecord(
             name="draws given back",
             model=engine.learner.model.name,

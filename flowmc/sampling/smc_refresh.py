@@ -6,7 +6,7 @@ import numpy as np
 
 from flowmc.sampling.engine import Engine
 from flowmc.sampling.particles import Particles
-from flowmc.sampling.recycled import Recycled
+from flowmc.sampling.recycled import Recycled, WeightedRows
 from flowmc.sampling.smc_draw import log_q_of
 
 REFRESHED = 0.2  # of the particles, from proposals; as many from rare ones
@@ -31,8 +31,8 @@ def refreshed(
         1.0, lambda x: log_q_of(engine, x), log_evidence=particles.log_evidence
     )
     places = np.arange(len(x))
-    for rows in (recycled.weighted(1.0), rare):
-        if rows is None:
+    for rows in (recycled.last(1.0), _joined(rare)):
+        if rows is None or not np.isfinite(rows.log_weight).any():
             continue
         count = int(REFRESHED * len(x))
         chosen, places = places[:count], places[count:]
@@ -43,3 +43,12 @@ def refreshed(
 def untouched(num_chains: int) -> slice:
     """Return which particles of a window were surely put nowhere."""
     return slice(2 * int(REFRESHED * num_chains), None)
+
+
+def _joined(parts: list[WeightedRows]) -> WeightedRows | None:
+    """Return the rows of several sets as one."""
+    if not parts:
+        return None
+    columns = zip(*(rows[:4] for rows in parts), strict=True)
+    x, log_prob, reference, log_weight = (np.concatenate(c) for c in columns)
+    return WeightedRows(x, log_prob, reference, log_weight, 0.0, 0.0)

@@ -9,6 +9,7 @@ from flowmc.sampling.recycled import MOST_SETS, Recycled, pooled
 
 LOG_Z = -3.0  # of the target, a normal law around 1
 REFERENCE = stats.norm(0.0, 3.0)
+PROPOSAL = stats.norm(0.5, 2.0)
 
 
 def log_target(x):
@@ -22,85 +23,38 @@ def evidence_at(b):
     return float(np.log(np.exp(log_density).sum() * (x[1, 0] - x[0, 0])))
 
 
-class Law:
-    """A proposal whose arrays say which law it is."""
-
-    def __init__(self, location, scale):
-        self.law = stats.norm(location, scale)
-
-    def log_prob(self, x):
-        return self.law.logpdf(x[:, 0])
-
-    def to_arrays(self):
-        return dict(zip(("location", "scale"), self.law.args, strict=True))
-
-    @classmethod
-    def make(cls, arrays):
-        return cls(arrays["location"], arrays["scale"])
-
-
-PROPOSAL = Law(0.5, 2.0)
-
-
-def add_draws(recycled, count=20_000, *, proposal=PROPOSAL, seed=0, value=log_target):
-    random = np.random.default_rng(seed)
-    x = proposal.law.rvs(size=(count, 1), random_state=random)
-    reference, log_q = REFERENCE.logpdf(x[:, 0]), proposal.log_prob(x)
-    recycled.add(x, value(x), reference, log_q, proposal=proposal)
+def add_draws(recycled, count=20_000, *, law=PROPOSAL, seed=0):
+    x = law.rvs(size=(count, 1), random_state=np.random.default_rng(seed))
+    log_q = law.logpdf(x[:, 0])
+    recycled.add(x, log_target(x), REFERENCE.logpdf(x[:, 0]), log_q)
+    return x
 
 
 @pytest.mark.parametrize("b", [0.0, 0.3, 1.0])
-def test_draws_are_weighted_for_any_temperature(b):
+def test_each_set_is_weighted_for_any_temperature(b):
     recycled = Recycled(1)
     add_draws(recycled)
-    rows = recycled.weighted(b)
+    (rows,) = recycled.sets(b)
     weight = np.exp(rows.log_weight - rows.log_weight.max())
     error = weight.std() / weight.mean() / np.sqrt(len(weight))
     assert abs(rows.log_evidence - evidence_at(b)) < 4.0 * error < 0.05
     assert rows.size == pytest.approx(weight.sum() ** 2 / (weight**2).sum())
 
 
-def test_draws_of_several_maps_are_those_of_their_mixture():
-    recycled, laws = Recycled(1), (Law(-2.0, 1.0), Law(1.5, 0.5), Law(0.0, 4.0))
-    counts = (4000, 8000, 2000)
-    for number, (law, count) in enumerate(zip(laws, counts, strict=True)):
-        add_draws(recycled, count, proposal=law, seed=number)
-    rows = recycled.weighted(1.0)
-    shares = np.array(counts) / sum(counts)
-    mixture = sum(
-        s * np.exp(law.log_prob(rows.x)) for s, law in zip(shares, laws, strict=True)
-    )
-    expected = log_target(rows.x) - np.log(mixture)
-    np.testing.assert_allclose(rows.log_weight, expected, rtol=1e-12)
-    weight = np.exp(rows.log_weight)
-    error = weight.std() / weight.mean() / np.sqrt(len(weight))
-    assert abs(rows.log_evidence - LOG_Z) < 4.0 * error < 0.05
-
-
-def test_a_map_that_misses_much_does_not_rule_the_others_out():
-    """Alone, draws of a narrow map would have weights without bound."""
-    alone, both = Recycled(1), Recycled(1)
-    narrow = Law(1.0, 0.35)
-    add_draws(alone, proposal=narrow)
-    add_draws(both, proposal=narrow)
-    add_draws(both, seed=1)
-    assert both.weighted(1.0).size > 10.0 * alone.weighted(1.0).size
-    assert both.weighted(1.0).size > 20_000
-
-
 def test_rows_of_zero_density_count_among_the_draws():
     recycled = Recycled(1)
-    add_draws(recycled, value=lambda x: np.where(x[:, 0] > 1, log_target(x), -np.inf))
-    rows = recycled.weighted(1.0)
+    x = PROPOSAL.rvs(size=(20_000, 1), random_state=np.random.default_rng(1))
+    value = np.where(x[:, 0] > 1.0, log_target(x), -np.inf)
+    recycled.add(x, value, REFERENCE.logpdf(x[:, 0]), PROPOSAL.logpdf(x[:, 0]))
+    (rows,) = recycled.sets(1.0)
     assert rows.log_evidence == pytest.approx(LOG_Z - np.log(2.0), abs=0.05)
 
 
-def test_without_any_density_nothing_is_said():
+def test_a_set_without_any_density_is_left_out():
     recycled = Recycled(1)
-    assert recycled.weighted(1.0) is None
-    add_draws(recycled, 10, value=lambda x: np.full(len(x), -np.inf))
-    assert recycled.weighted(1.0) is None
-    assert recycled.rare(1.0, PROPOSAL.log_prob, log_evidence=LOG_Z) is None
+    x = np.zeros((10, 1))
+    recycled.add(x, np.full(10, -np.inf), np.zeros(10), np.zeros(10))
+    assert recycled.sets(1.0) == []
 
 
 def test_what_a_proposal_misses_is_found_with_its_mass():
@@ -109,36 +63,35 @@ def test_what_a_proposal_misses_is_found_with_its_mass():
 
     def one_sided(x):
         """A proposal that hardly goes above 2, where 16 % of the target lies."""
-        return np.where(x[:, 0] > 2.0, -40.0, PROPOSAL.log_prob(x))
+        return np.where(x[:, 0] > 2.0, -40.0, PROPOSAL.logpdf(x[:, 0]))
 
-    rows = recycled.rare(1.0, one_sided, log_evidence=LOG_Z)
+    (rows,) = recycled.rare(1.0, one_sided, log_evidence=LOG_Z)
     assert rows.size == pytest.approx(stats.norm.sf(1.0), abs=0.01)
     assert (rows.x > 2.0).all()
-    assert recycled.rare(1.0, PROPOSAL.log_prob, log_evidence=LOG_Z) is None
+    (rows,) = recycled.rare(1.0, lambda x: PROPOSAL.logpdf(x[:, 0]), log_evidence=LOG_Z)
+    assert rows.size < 1e-3
 
 
 def test_the_oldest_sets_are_forgotten():
     recycled = Recycled(1)
     for number in range(MOST_SETS + 3):
-        add_draws(recycled, 50, proposal=Law(0.1 * number, 2.0), seed=number)
-    rows = recycled.weighted(1.0)
-    assert len(rows.x) == 50 * MOST_SETS
-    kept = [Law(0.1 * n, 2.0) for n in range(3, MOST_SETS + 3)]
-    mixture = np.mean([np.exp(law.log_prob(rows.x)) for law in kept], axis=0)
-    expected = log_target(rows.x) - np.log(mixture)
-    np.testing.assert_allclose(rows.log_weight, expected, rtol=1e-12)
+        add_draws(recycled, 50, seed=number)
+    assert len(recycled.sets(1.0)) == MOST_SETS
+    last = recycled.last(1.0)
+    assert last is not None
+    assert len(last.x) == 50
 
 
 def test_arrays_bring_everything_back():
     recycled, again = Recycled(1), Recycled(1)
     add_draws(recycled, 100)
-    add_draws(recycled, 100, proposal=Law(1.0, 1.0), seed=1)
-    again.from_arrays(recycled.to_arrays(), make=Law.make)
-    for either in (recycled, again):
-        add_draws(either, 100, proposal=Law(2.0, 1.0), seed=2)
-    one, other = recycled.weighted(0.5), again.weighted(0.5)
-    np.testing.assert_array_equal(one.log_weight, other.log_weight)
-    np.testing.assert_array_equal(one.x, other.x)
+    add_draws(recycled, 100, seed=1)
+    again.from_arrays(recycled.to_arrays())
+    add_draws(recycled, 100, seed=2)
+    add_draws(again, 100, seed=2)
+    for one, other in zip(recycled.sets(0.5), again.sets(0.5), strict=True):
+        np.testing.assert_array_equal(one.log_weight, other.log_weight)
+    assert len(again.sets(0.5)) == 3
 
 
 def test_states_and_proposals_are_pooled_by_what_they_are_worth():
