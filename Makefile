@@ -23,7 +23,7 @@ PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11 pyth
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
-CLUSTER := $(VENV)/.cluster
+CLUSTER_STAMP := $(VENV)/.installed-cluster
 
 # The stamp is younger than setup.cfg, or the environment is brought up to date.
 # radvel carries the K2-24 velocities; its own requirements need a compiler, and the
@@ -56,12 +56,12 @@ test: $(STAMP) ## Lint, import contracts, types, default tests
 	$(BIN)/python -m pytest $(PARALLEL) --durations=10 --ignore=tests/unit
 
 # Pools of other packages: the default tests need none of them.
-$(CLUSTER): $(STAMP)
+$(CLUSTER_STAMP): $(STAMP)
 	@echo "Installing dask, ray, schwimmbad and mpi4py into $(VENV) for the long tests."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[cluster]'
 	@touch $@
 
-test-full: $(CLUSTER) ## The long tests, the site, then every example at its smallest size
+test-full: $(CLUSTER_STAMP) ## The long tests, the site, then every example at its smallest size
 	@$(MAKE) --no-print-directory docs
 	$(BIN)/python -m pytest -m full $(PARALLEL) --durations=10
 	@set -e; for script in examples/*.py; do echo "$$script"; \

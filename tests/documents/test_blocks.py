@@ -1,19 +1,23 @@
 """Blocks of other languages than Python: what they name exists, and they parse."""
 
+import ast
 import configparser
+import inspect
 import shlex
+import subprocess
 
 import pytest
 import typer
 
+import flowmc
 from flowmc.cli.config import load_config
 from flowmc.cli.main import app
 from tests.architecture.source import ROOT
 from tests.documents.pages import blocks, pages
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *pages()]
-# Directives of the site, diagrams, and installation.
-OTHERS = {"", "python", "sh", "toml", "ini"}
+# Directives of the site, diagrams, and installation; "py" is Python for elsewhere.
+OTHERS = {"", "python", "py", "sh", "sbatch", "toml", "ini"}
 
 
 def lines_of(page):
@@ -87,6 +91,31 @@ def test_configurations_and_packaging_parse(tmp_path):
             parser = configparser.ConfigParser()
             parser.read_string(body)
             assert parser.sections()
+
+
+ELSEWHERE = [
+    pytest.param(language, body, id=f"{page.stem}-{language}-{number}")
+    for page in PAGES
+    for language in ("py", "sbatch")
+    for number, body in enumerate(blocks(language, text=page.read_text()))
+]
+
+
+@pytest.mark.parametrize(("language", "body"), ELSEWHERE)
+def test_recipes_for_other_machines_parse(language, body):
+    if language == "sbatch":
+        done = subprocess.run(["bash", "-n"], input=body, text=True, check=False)
+        assert done.returncode == 0
+        return
+    for node in ast.walk(ast.parse(body)):
+        is_call = isinstance(node, ast.Call) and ast.unparse(node.func).startswith(
+            "flowmc."
+        )
+        if not is_call:
+            continue
+        value = getattr(flowmc, node.func.attr)
+        known = set(inspect.signature(value).parameters)
+        assert {keyword.arg for keyword in node.keywords} <= known
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
