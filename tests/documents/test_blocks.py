@@ -108,10 +108,9 @@ def test_recipes_for_other_machines_parse(language, body):
         assert done.returncode == 0
         return
     for node in ast.walk(ast.parse(body)):
-        is_call = isinstance(node, ast.Call) and ast.unparse(node.func).startswith(
-            "flowmc."
-        )
-        if not is_call:
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            continue
+        if ast.unparse(node.func.value) != "flowmc":
             continue
         value = getattr(flowmc, node.func.attr)
         known = set(inspect.signature(value).parameters)
