@@ -8,7 +8,7 @@ from flowmc import models
 from flowmc.core.errors import ConfigurationError, TrainingError
 from flowmc.core.records import History
 from flowmc.core.seeds import root_seed
-from flowmc.results.storage import _window
+from flowmc.results.storage import window_record
 from flowmc.training.adam import Adam
 from flowmc.training.batches import shuffled_rows
 from flowmc.training.fit import fit
@@ -223,5 +223,5 @@ def test_stored_window_reads_a_history_back(trained):
     _, history, _, _ = trained
     values = {name: getattr(history, name) for name in History.__dataclass_fields__}
     stored = {"name": "w", "model": "maf", "num_steps": 1, "notes": []}
-    record = _window({**stored, "training": {**values, "events": list(history.events)}})
+    record = window_record({**stored, "training": {**values, "events": list(history.events)}})
     assert record.training.best_loss == history.best_loss
