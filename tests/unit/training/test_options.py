@@ -223,5 +223,7 @@ def test_stored_window_reads_a_history_back(trained):
     _, history, _, _ = trained
     values = {name: getattr(history, name) for name in History.__dataclass_fields__}
     stored = {"name": "w", "model": "maf", "num_steps": 1, "notes": []}
-    record = window_record({**stored, "training": {**values, "events": list(history.events)}})
+    record = window_record(
+        {**stored, "training": {**values, "events": list(history.events)}}
+    )
     assert record.training.best_loss == history.best_loss
