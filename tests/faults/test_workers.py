@@ -148,6 +148,8 @@ from flowmc.parallel.ordered_map import ordered_map
 from tests.unit.parallel import functions
 mapped = ordered_map(functions.own_pid, pool=2)
 pids = set(mapped(range(40)))
+# Whoever runs the tests in the background has had interrupts ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
 try:
     mapped([600.0, 600.0])

@@ -197,6 +197,7 @@ def interrupted(backend, path, stops):
     return phases
 
 
+@pytest.mark.full
 def test_interrupted_and_resumed_through_files(finished, tmp_path):
     path = tmp_path / "state.h5"
     # How many units each phase has differs between the two kinds of target.
