@@ -96,7 +96,8 @@ def carry(
         saver.save(state)
         raise _interrupted(state, saver) from interrupt
     except Exception:
-        saver.save(state)
+        if state.num_spent:  # a start that fails has nothing to go on from
+            saver.save(state)
         raise
     finally:
         progress.close()

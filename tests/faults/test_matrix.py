@@ -32,7 +32,10 @@ ROWS = {
     ),
     2: (
         "NaN at a start",
-        ("faults/test_host_values.py", "test_nan_at_a_start_is_named"),
+        (
+            "faults/test_host_values.py",
+            "test_nan_at_a_start_is_named_and_nothing_is_written",
+        ),
     ),
     3: (
         "-inf at all starts",
@@ -178,7 +181,9 @@ ROWS = {
         (MOVES, "test_walker_that_cannot_be_scored_stays"),
     ),
     36: (
-        "factors of a wrong shape: of kernels, a target's; moves make their own",
+        "factors of a wrong shape",
+        ("faults/test_moves.py", "test_a_factor_of_the_wrong_shape_is_refused"),
+        ("faults/test_moves.py", "test_decide_refuses_what_is_no_factor"),
         (f"{KERNELS}test_drive.py", "test_a_target_of_the_wrong_shape"),
     ),
     51: (
