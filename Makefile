@@ -9,7 +9,7 @@ DOCS_STAMP := $(VENV)/.installed-docs
 RESULTS ?= results/k2_24
 ARGS ?=
 # Most of the tests' time is compilation, which uses one core: one process a core.
-# Compiled programs stay in memory until a process ends, so the tests come in two parts.
+# Compiled programs stay in memory until a process ends, so the tests come in parts.
 PARALLEL ?= -n auto --maxprocesses=4 --dist loadfile
 
 # TensorFlow has wheels for these versions only; Debian's Python may lack ensurepip.
@@ -63,7 +63,10 @@ $(CLUSTER_STAMP): $(STAMP)
 
 test-full: $(CLUSTER_STAMP) ## The long tests, the site, then every example at its smallest size
 	@$(MAKE) --no-print-directory docs
-	$(BIN)/python -m pytest -m full $(PARALLEL) --durations=10
+	$(BIN)/python -m pytest -m full $(PARALLEL) --durations=10 tests/unit
+	$(BIN)/python -m pytest -m full $(PARALLEL) --durations=10 tests/conformance tests/statistical
+	$(BIN)/python -m pytest -m full $(PARALLEL) --durations=10 --ignore=tests/unit \
+	--ignore=tests/conformance --ignore=tests/statistical
 	@set -e; for script in examples/*.py; do echo "$$script"; \
 	FLOWMC_QUICK=1 MPLBACKEND=agg $(BIN)/python "$$script"; done
 	@set -e; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; for config in examples/*.toml; do echo "$$config"; \
