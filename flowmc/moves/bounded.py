@@ -71,6 +71,9 @@ class Bounded:
                 theta=theta[0],
             )
 
+    def drop_notes(self) -> None:
+        """Forget what was noted of the last step; here nothing ever is."""
+
     def to_x(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Map theta `[n, D]`, all inside, to `(x, log|det dtheta/dx| [n])`."""
         if self._transform is None:

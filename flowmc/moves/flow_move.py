@@ -117,10 +117,16 @@ class FlowMove(LearningMove):
         tally = self._tallies[FROZEN if is_fixed else ADAPTING]
         if self._settings.is_exact:
             return adaptation.step(model, state, tally)
-        return self._jump(adaptation, model, state, tally)
+        return self._jump(adaptation, model, state, tally, is_fixed=is_fixed)
 
     def _jump(
-        self, adaptation: Any, model: Any, state: emcee.State, tally: Tally
+        self,
+        adaptation: Any,
+        model: Any,
+        state: emcee.State,
+        tally: Tally,
+        *,
+        is_fixed: bool,
     ) -> tuple[emcee.State, np.ndarray]:
         """Accept or reject one draw of the proposal for each walker."""
         scored = self._score(adaptation, state.coords, seed=draw_seed(model.random))
@@ -132,7 +138,8 @@ class FlowMove(LearningMove):
             factor=self._log_factor(scored),
         )
         tally.enter(outcome)
-        adaptation.note_jump(outcome)
+        if not is_fixed:
+            adaptation.note_jump(outcome)
         return outcome.state, outcome.accepted
 
     def _score(

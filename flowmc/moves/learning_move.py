@@ -110,6 +110,7 @@ class LearningMove(emcee.moves.Move):
             The state, and which walkers moved `[num_walkers]`.
         """
         adaptation, position = self._prepare(model, state), self._position
+        adaptation.drop_notes()
         is_fixed = adaptation.is_frozen or position.is_paused
         try:
             if self._has_turn(is_fixed):
@@ -120,10 +121,9 @@ class LearningMove(emcee.moves.Move):
             # What a run has learned is not lost with it: the step before is saved.
             self.save_state()
             raise
-        position.num_steps += 1
-        position.was_tuned = False
+        position.num_steps, position.was_tuned = position.num_steps + 1, False
         if not adaptation.is_frozen:
-            if position.is_tuned or position.num_steps >= self._settings.num_adapt:
+            if position.is_tuned or position.num_learned + 1 >= self.ntune:
                 default = position.num_steps - 1
                 position.row = 1 + num_stored_steps(model, default=default)
             if not position.is_tuned:
@@ -146,10 +146,10 @@ class LearningMove(emcee.moves.Move):
 
     def report(self) -> str:
         """Return what the move did, in a few lines."""
-        name = getattr(self.model, "name", "none")
+        name = type(self).__name__
         return describe(
-            title=f"{type(self).__name__}, map in force: {name}",
-            num_steps=self.num_steps,
+            title=f"{name}, map in force: {getattr(self.model, 'name', 'none')}",
+            num_steps=self._position.num_learned,
             num_adapt=self.ntune,
             frozen_at=self.frozen_at,
             tallies=self._tallies,
@@ -187,8 +187,8 @@ class LearningMove(emcee.moves.Move):
 
     def _make_adaptation(self, event_size: int, seed: Any) -> Any:
         is_exact = self._settings.is_exact
-        kind = ComplementAdaptation if is_exact else self._adaptation_kind
         seed = root_seed(0 if seed is None else seed)  # exact: there is no training
+        kind = ComplementAdaptation if is_exact else self._adaptation_kind
         return kind(event_size, settings=self._settings, seed=seed)
 
     def _has_turn(self, is_fixed: bool) -> bool:
@@ -238,11 +238,11 @@ class LearningMove(emcee.moves.Move):
         return self._adaptation
 
     def _learn(self, state: emcee.State) -> None:
-        adaptation, num_fits = self._adaptation, len(self.history)
-        position = self._position
-        adaptation.learn(
-            position.num_steps, state.coords, state.log_prob, progress=self._progress
-        )
+        adaptation, position = self._adaptation, self._position
+        num_fits = len(self.history)
+        position.num_learned += 1
+        rows = state.coords, state.log_prob
+        adaptation.learn(position.num_learned, *rows, progress=self._progress)
         position.learned_until = position.row
         if adaptation.is_frozen:
             position.frozen_at = position.row

@@ -12,6 +12,7 @@ class Position:
 
     Attributes:
         num_steps: Own steps so far.
+        num_learned: Those that it learned from.
         frozen_at: Rows of the chain to discard, or None while it adapts.
         row: Rows of the chain up to the latest step.
         learned_until: The same, up to the latest step it learned from.
@@ -20,6 +21,7 @@ class Position:
     """
 
     num_steps: int = 0
+    num_learned: int = 0
     frozen_at: int | None = None
     row: int = 0
     learned_until: int = 0

@@ -47,6 +47,7 @@ class WalkAdaptation(Adaptation):
     def __init__(self, event_size: int, *, settings: MoveSettings, seed: Any) -> None:
         super().__init__(event_size, settings=settings, seed=seed)
         self._walks_in_network = False
+        self._noted: tuple[str, float] | None = None  # of the step just taken
         self.jump_acceptance = GOOD_JUMPS
         self._walks: dict[str, CompiledWalk] = {}
         self._maps: dict[str, CompiledMap] = {}
@@ -93,15 +94,29 @@ class WalkAdaptation(Adaptation):
         return self._maps[name]
 
     def note(self, outcome: Outcome) -> None:
-        """Make steps longer or shorter, until it freezes."""
-        if self._tuner is not None and not self.is_frozen:
-            self._inner.step_size.assign(self._tuner.update(outcome.acceptance))
+        """Keep how a walk fared, for `learn`: steps become longer or shorter."""
+        self._noted = "walk", outcome.acceptance
 
     def note_jump(self, outcome: Outcome) -> None:
-        """Take note of how jumps fare, until it freezes."""
-        if not self.is_frozen:
-            change = outcome.acceptance - self.jump_acceptance
-            self.jump_acceptance += RECENT * change
+        """Keep how a jump fared, for `learn`: their share follows."""
+        self._noted = "jump", outcome.acceptance
+
+    def drop_notes(self) -> None:
+        """Forget the last step: nothing is learned from it."""
+        self._noted = None
+
+    def learn(
+        self, step: int, coords: np.ndarray, log_prob: np.ndarray, *, progress: Any
+    ) -> None:
+        """Heed what was noted of the step, then learn as every adaptation does."""
+        noted, self._noted = self._noted, None
+        if noted is not None and not self.is_frozen:
+            kind, acceptance = noted
+            if kind == "jump":
+                self.jump_acceptance += RECENT * (acceptance - self.jump_acceptance)
+            elif self._tuner is not None:
+                self._inner.step_size.assign(self._tuner.update(acceptance))
+        super().learn(step, coords, log_prob, progress=progress)
 
     @property
     def jump_worth(self) -> float:

@@ -12,6 +12,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
+import time
 import weakref
 from collections.abc import Sequence
 from multiprocessing.connection import Connection, wait
@@ -26,6 +27,7 @@ from flowmc.parallel.worker import NotLoaded
 MESSAGE_SECONDS = 5e-3
 START_SECONDS = 600.0  # allowed to the first worker, on a slow file system
 EXIT_SECONDS = 1.0
+WATCH_SECONDS = 2.0  # between two looks at who has died in silence
 MOST_BAD_STARTS = 3
 
 
@@ -70,12 +72,20 @@ class ProcessChannel:
                 worker.connection.send_bytes(data)
 
     def collect(self, seconds: float | None) -> list[tuple[int, Any]]:
-        """Wait for answers; a closed pipe is a dead worker."""
+        """Wait for answers, a while at a time; a closed pipe is a dead worker."""
         by_connection = {w.connection: w for w in self._workers if w.token is not None}
+        pause = WATCH_SECONDS if seconds is None else min(seconds, WATCH_SECONDS)
         found = []
-        for connection in wait(list(by_connection), seconds):
+        for connection in wait(list(by_connection), pause):
             worker = by_connection[connection]  # type: ignore[index]
             found += self._read(worker)
+        if found:
+            return found
+        # A process that a worker has started may hold its pipe open after it died.
+        for worker in by_connection.values():
+            is_silent = worker in self._workers and not worker.connection.poll()
+            if is_silent and worker.process.poll() is not None:
+                found += self._died(worker)
         return found
 
     def abandon(self, token: int) -> None:
@@ -101,10 +111,13 @@ class ProcessChannel:
         return worker
 
     def _check_start(self) -> None:
-        worker = self._start()
-        if not worker.connection.poll(START_SECONDS):
-            self.close()
-            refuse_not_loaded(f"no answer within {START_SECONDS:g} seconds")
+        worker, until = self._start(), time.monotonic() + START_SECONDS
+        while not worker.connection.poll(WATCH_SECONDS):
+            is_dead = worker.process.poll() is not None
+            if is_dead or time.monotonic() > until:
+                self.close()
+                late = f"no answer within {START_SECONDS:g} seconds"
+                refuse_not_loaded("" if is_dead else late)
         self._read(worker)
         if not worker.is_ready:
             self.close()

@@ -198,8 +198,11 @@ def test_a_run_without_tune_after_one_with_it_learns_nothing(make):
     sampler = make_sampler(move)
     sampler.run_mcmc(start(), 12, tune=True)
     learned, num_fits = move._adaptation.to_arrays(), len(move.history)
+    tuned = move._adaptation.to_meta()
     assert num_fits
     sampler.run_mcmc(None, 60)
+    assert move._adaptation.to_meta() == tuned
+    assert move._position.num_learned == 12
     assert move.frozen_at == 12
     assert len(move.history) == num_fits
     for name, value in move._adaptation.to_arrays().items():

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
 
@@ -32,6 +33,14 @@ def exit_on_three(item):
 
 def die_on_three(item):
     if item == 3:
+        os._exit(1)
+    return item
+
+
+def die_and_leave_a_child_on_three(item):
+    """The child inherits the worker's end of its pipe and holds it open."""
+    if item == 3:
+        subprocess.Popen(["sleep", "60"], close_fds=False)
         os._exit(1)
     return item
 

@@ -89,6 +89,13 @@ def test_a_death_tells_how():
     assert result.message.endswith("killed by signal 9")
 
 
+@pytest.mark.timeout(50)  # the child lives for 60 s
+def test_a_death_is_seen_though_a_child_holds_the_pipe():
+    results = run(functions.die_and_leave_a_child_on_three)
+    assert results[3].kind == "WorkerDied"
+    assert results[:3] + results[4:] == [0, 1, 2, 4, 5, 6, 7]
+
+
 def test_the_others_do_not_notice_a_death():
     """Their workers live on: only the culprit's is started again."""
     mapped = ordered_map(functions.own_pid, pool=2)
