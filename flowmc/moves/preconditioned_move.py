@@ -16,6 +16,7 @@ from typing import Any
 import emcee
 import numpy as np
 
+from flowmc.core.errors import ConfigurationError
 from flowmc.moves.compiled_proposal import Scored
 from flowmc.moves.decision import decide, red_blue
 from flowmc.moves.evaluation import draw_seed
@@ -151,6 +152,12 @@ def _stretch_in_z(
 ) -> tuple[emcee.State, np.ndarray]:
     """Stretch each half of the walkers towards the other, in z."""
     change = adaptation.map
+    count, size = state.coords.shape
+    if count < 2 * size:  # fewer never leave the plane they lie in
+        raise ConfigurationError(
+            f"A stretch needs at least {2 * size} walkers, twice the parameters; got "
+            f'{count}. Add walkers, or use `kernel="t_pcn"`.'
+        )
 
     def propose(moving: np.ndarray) -> Scored:
         z, log_q = change.to_z(state.coords)

@@ -91,8 +91,9 @@ class MapPool:
 def _error(item: Any, failure: Failure) -> LogProbError:
     text = f"{failure.kind}: {failure.message}"
     error = LogProbError(
-        f"The function raised {text} at {np.asarray(item).tolist()}. Correct it, or "
-        "return -inf there.",
+        f"The function must return at every point; {text}, at "
+        f"{np.asarray(item).tolist()}. Correct it, return -inf there, or give its "
+        "workers more memory or time.",
         theta=np.asarray(item),
     )
     if failure.details:
