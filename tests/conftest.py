@@ -2,6 +2,8 @@
 
 import os
 
+import pytest
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("MPLBACKEND", "agg")
 
@@ -10,6 +12,7 @@ os.environ.setdefault("MPLBACKEND", "agg")
 SHARING = ("test_reasons.py", "test_resume.py", "test_sample.py")
 
 
+@pytest.hookimpl(optionalhook=True)  # also where xdist is left out
 def pytest_xdist_make_scheduler(config, log):
     """Send tests to processes file by file, and those that share runs together."""
     from xdist.scheduler import LoadFileScheduling
