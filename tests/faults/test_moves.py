@@ -255,6 +255,17 @@ def test_scales_and_offsets_beyond_reason(kind):
     np.testing.assert_allclose(white.std(axis=0), 1.0, atol=0.3)
 
 
+def test_a_frozen_stretch_refuses_walkers_that_never_leave_a_plane(in_numpy):
+    """A move that was frozen among many walkers, restored among few."""
+    move = MAKERS["stretch"](8)
+    make_sampler(move).run_mcmc(start(), 12)
+    assert move.frozen_at is not None
+    few = start()[:3]
+    sampler = emcee.EnsembleSampler(*few.shape, log_prob, moves=move, vectorize=True)
+    with pytest.raises(ConfigurationError, match="at least 4 walkers.*got 3"):
+        sampler.run_mcmc(few, 5)
+
+
 # --- the proposal -------------------------------------------------------------------
 
 
