@@ -7,6 +7,10 @@ draws held out, err in different places.  The mean of their densities errs less 
 most of them do alone, and its weights pi/q are bounded wherever one of them is right.
 That costs time, and no evaluation: it is for targets whose evaluations are dear.
 
+All of them end where their draws end.  So the network of an earlier temperature joins
+them with a small share: its density was wider along every arm, and pi/q stays bounded
+there by what the target has lost since.
+
 Reference: Breiman (1996), doi:10.1007/BF00058655 (bagging).
 """
 
@@ -26,6 +30,7 @@ from flowmc.sampling.parts import part_of
 
 NAME = "several"
 FAMILY_GAIN = 0.1  # nats for which another family is taken
+WARM, WARM_SHARE = 0.7, 0.15  # last inverse temperature of the network that joins
 WORSE = 0.5  # nats of held-out loss by which a network may be worse than the first
 
 
@@ -34,9 +39,17 @@ class Several(Learner):
 
     Attributes:
         members: The networks beside the first one, empty before `convene`.
+        warm: Weights of the network of an earlier temperature, empty without one.
     """
 
     members: tuple = ()
+    warm: Mapping[str, np.ndarray] = {}
+
+    def keep_warm(self, b: float) -> None:
+        """Remember the network that rules at inverse temperature `b`, below `WARM`."""
+        is_for_later = b <= WARM and self._schedule.num_networks > 1
+        if is_for_later and self.rules == "network" and not is_latent(self.network):
+            self.warm = get_arrays(self.network)
 
     def try_family(self, family: str, *, window: int, progress: Any) -> str:
         """Train another family on the same draws; keep the better one."""
@@ -67,7 +80,7 @@ class Several(Learner):
         if self.rules != "network" or self._trainer is None or is_latent(network):
             return ""
         first = get_arrays(network)
-        found = []
+        found: list[Mapping[str, np.ndarray]] = []
         for index in range(1, count):
             set_arrays(network, self._first_weights(index))
             self._trainer.adam.reset()
@@ -77,10 +90,16 @@ class Several(Learner):
                 found.append(get_arrays(network))
         set_arrays(network, first)
         self._trainer.adam.reset()
-        if not found:
+        if not (found or self.warm):
             return "further networks were fitted and are worse: the first one stays"
-        self._propose_from(found)
-        return f"{1 + len(found)} networks propose together"
+        shares = np.ones(1 + len(found))
+        note = f"{len(shares)} networks propose together"
+        if self.warm:
+            warm = WARM_SHARE / (1.0 - WARM_SHARE) * shares.sum()
+            found, shares = [*found, self.warm], np.append(shares, warm)
+            note += f", {WARM_SHARE:.0%} from that of an earlier temperature"
+        self._propose_from(found, shares)
+        return note
 
     def dissolve(self) -> None:
         """Go back to the first network alone, to be learned further."""
@@ -95,18 +114,20 @@ class Several(Learner):
         for index, member in enumerate(self.members):
             kept = get_arrays(member).items()
             arrays |= {f"member_{index}/{name}": array for name, array in kept}
+        arrays |= {f"warm/{name}": array for name, array in self.warm.items()}
         return arrays
 
     def from_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Restore what `to_arrays` returned."""
         self.dissolve()
         super().from_arrays(arrays)
+        self.warm = part_of(arrays, "warm")
         found: list[Mapping[str, np.ndarray]] = []
         while member := part_of(arrays, f"member_{len(found)}"):
             found.append(member)
         if not found:
             return
-        self._propose_from(found)
+        self._propose_from(found, np.ones(1 + len(found)))
         proposal = self.proposals[NAME]
         if shares := part_of(arrays, f"shares_{NAME}"):
             proposal.model.log_share = shares["log"]
@@ -120,8 +141,10 @@ class Several(Learner):
         family, size = self.family, self.event_size
         return get_arrays(models.make(family, event_size=size, seed=seed))
 
-    def _propose_from(self, found: Sequence[Mapping[str, np.ndarray]]) -> None:
-        """Let the first network and these share equally what was the first one's."""
+    def _propose_from(
+        self, found: Sequence[Mapping[str, np.ndarray]], shares: np.ndarray
+    ) -> None:
+        """Let the first network and these share what was the first one's."""
         members = []
         for arrays in found:
             members.append(from_saved(to_saved(self.network)))
@@ -132,5 +155,5 @@ class Several(Learner):
         proposal.set_tails(*alone.tails)
         self.proposals[NAME] = proposal
         of_clusters = alone.model.weights[-1] if self._has_clusters else 0.0
-        self._set_shares(NAME, np.ones(1 + len(members)), of_clusters=of_clusters)
+        self._set_shares(NAME, shares, of_clusters=of_clusters)
         self.rules = NAME

@@ -1,5 +1,7 @@
 """Several networks as one proposal: its density, its draws, and how it is kept."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from tests.unit.sampling.runs import SCHEDULE, small_model
 
 TARGET = skewed_gaussian()
 COUNT = 3
+FEW = replace(SCHEDULE, num_networks=2)
 
 
 def make(model=None):
@@ -73,6 +76,23 @@ def test_stored_and_restored_to_the_last_bit(convened):
     again.dissolve()
     assert again.rules == "network"
     assert not any(name.startswith("member_") for name in again.to_arrays())
+
+
+def test_the_network_of_an_earlier_temperature_joins(convened):
+    learner = Several(2, model=small_model(), schedule=FEW, seed=(1, 2))
+    learner.from_arrays({k: np.copy(v) for k, v in convened[0].to_arrays().items()})
+    learner.dissolve()
+    learner.keep_warm(0.8)
+    assert not learner.warm
+    learner.keep_warm(0.6)
+    note = learner.convene(2, window=3, progress=False)
+    assert note.endswith("15% from that of an earlier temperature")
+    np.testing.assert_allclose(learner.density.weights, [0.425, 0.425, 0.15])
+    again = make()
+    again.from_arrays({k: np.copy(v) for k, v in learner.to_arrays().items()})
+    points = TARGET.sample(20, seed=6)
+    expected = learner.proposal.log_prob(points)
+    np.testing.assert_array_equal(again.proposal.log_prob(points), expected)
 
 
 def test_an_affine_map_stands_alone():
