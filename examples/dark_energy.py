@@ -13,7 +13,8 @@ to meet Planck's z_* = 1089.92, arXiv:1807.06209; neutrinos: arXiv:1001.4538, eq
 from typing import Any
 
 import numpy as np
-from study import compare_moments, draw_planes, finish, integrate_out, is_quick
+from quadrature import compare_moments, integrate_out
+from study import draw_planes, finish, is_quick
 
 import flowmc
 
@@ -101,17 +102,16 @@ def main() -> None:
     """Sample, integrate on a grid, compare the moments of (w0, wa) and draw both."""
     num_draws, size = (50, 16) if is_quick() else (1000, 40)
     posterior = flowmc.sample(graph_target(), num_draws=num_draws, seed=1)
-    draws = posterior.flat()[:, :2]
-
+    draws, ess = posterior.flat()[:, :2], posterior.diagnostics.ess_bulk[:2].min()
     # The posterior is narrow along the first axis of the grid, w0 + 0.33 wa.
     nodes, weights = np.polynomial.legendre.leggauss(size)
     p, wa = np.meshgrid(np.linspace(-1.25, -0.75, size), -1.1 + 1.9 * nodes)
     grid = np.stack([p - 0.33 * wa, wa], axis=-1).reshape(-1, 2)
     log_density = integrate_out(residuals, grid, np.array([65.0, 0.0222, 0.142]))
-    density, area = np.exp(log_density - log_density.max()), np.repeat(weights, size)
-    ess = posterior.diagnostics.ess_bulk[:2].min()
-    checks = compare_moments(draws, grid, density * area, names=NAMES[:2], ess=ess)
-    shown = [draws, *(x.reshape(p.shape) for x in (*grid.T, density, area))]
+    area = np.repeat(weights, size)
+    mass = np.exp(log_density - log_density.max()) * area
+    checks = compare_moments(draws, grid, mass, names=NAMES[:2], ess=ess)
+    shown = [draws, *(x.reshape(p.shape) for x in (*grid.T, mass, area))]
     draw_planes("dark_energy", ("$w_0$", "$w_a$"), {"DESI DR2 + CMB": shown})
     finish(posterior, "dark_energy", checks)
 

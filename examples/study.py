@@ -3,10 +3,9 @@
 Nothing happens when this file is run by itself.
 """
 
-import itertools
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -73,101 +72,6 @@ def _holds(
     return bool(agrees)
 
 
-def integrate_out(
-    residual_fn: Callable[[np.ndarray], np.ndarray],
-    points: np.ndarray,
-    start: np.ndarray,
-    *,
-    order: int = 3,
-) -> np.ndarray:
-    """Integrate exp(-residual^2 / 2) over nuisance parameters with a flat prior.
-
-    The integrand has to be nearly normal in these.  Gauss-Newton finds its maximum at
-    each point, and Gauss-Hermite quadrature goes around it.
-
-    Args:
-        residual_fn: theta `[n, F + K] -> [n, M]`, in standard deviations.
-        points: The first F parameters `[n, F]`.
-        start: A guess of the K others `[K]`, none of them zero.
-        order: Nodes along each of the K axes.
-
-    Returns:
-        The logarithm of the integral `[n]`, up to a constant.
-    """
-    num_fixed, num_free = points.shape[1], len(start)
-    theta = np.concatenate([points, np.tile(start, (len(points), 1))], axis=1)
-    shifts = np.eye(num_fixed + num_free)[num_fixed:] * 1e-4 * theta[0]
-    for _ in range(8):
-        residual = residual_fn(theta)
-        slopes = np.stack([residual_fn(theta + s) - residual for s in shifts], axis=1)
-        curvature = slopes @ slopes.transpose(0, 2, 1)
-        step = np.linalg.solve(curvature, slopes @ residual[..., None])[..., 0]
-        theta = theta - np.clip(step, -1e3, 1e3) @ shifts  # at most a tenth of start
-    root = np.linalg.cholesky(curvature)
-    scale = np.linalg.inv(root) @ shifts
-    best = np.sum(residual_fn(theta) ** 2, axis=1)
-    total = np.zeros(len(points))
-    rule = zip(*np.polynomial.hermite_e.hermegauss(order), strict=True)
-    for pairs in itertools.product(rule, repeat=num_free):
-        node, weights = np.transpose(pairs)
-        above = np.sum(residual_fn(theta + node @ scale) ** 2, axis=1) - best
-        total += weights.prod() * np.exp(0.5 * (node @ node - above))
-    return np.log(total) - 0.5 * best - np.log(np.linalg.det(root))
-
-
-def compare_moments(
-    draws: np.ndarray,
-    points: np.ndarray,
-    weights: np.ndarray,
-    *,
-    names: Sequence[str],
-    ess: float,
-) -> list[Check]:
-    """Return checks of means, standard deviations and correlations.
-
-    Tolerances: a twentieth of the standard deviation; a tenth of 1 - r^2 for
-    correlations r.
-
-    Args:
-        draws: Of the posterior `[n, F]`.
-        points: Of a grid `[m, F]`.
-        weights: Posterior mass of each of its points `[m]`, up to a factor.
-        names: Of the F parameters.
-        ess: What the draws are worth in independent ones.
-    """
-    found, truth = _moments(draws), _moments(points, weights)
-    sd, correlation = truth["sd"], truth["correlation"]
-    errors = {"mean": sd, "sd": sd / 2**0.5, "correlation": 1 - correlation**2}
-    tolerances = {
-        "mean": sd / 20,
-        "sd": sd / 20,
-        "correlation": errors["correlation"] / 10,
-    }
-    pairs = [" and ".join(pair) for pair in itertools.combinations(names, 2)]
-    return [
-        (f"{kind} of {name}", *numbers)
-        for kind in truth
-        for name, *numbers in zip(
-            pairs if kind == "correlation" else names,
-            found[kind],
-            errors[kind] / ess**0.5,
-            truth[kind],
-            tolerances[kind],
-            strict=True,
-        )
-    ]
-
-
-def _moments(x: np.ndarray, weights: np.ndarray | None = None) -> dict[str, np.ndarray]:
-    """Return mean, sd and correlation (each pair once) of points `[n, F]`."""
-    covariance = np.cov(x.T, aweights=weights, ddof=0)
-    sd = np.sqrt(np.diag(covariance))
-    correlation = covariance / np.outer(sd, sd)
-    mean = np.average(x, axis=0, weights=weights)
-    pairs = np.triu_indices(len(sd), k=1)
-    return {"mean": mean, "sd": sd, "correlation": correlation[pairs]}
-
-
 def draw_planes(
     name: str, labels: tuple[str, str], panels: Mapping[str, Sequence[np.ndarray]]
 ) -> None:
@@ -176,19 +80,21 @@ def draw_planes(
     Args:
         name: Of the study.
         labels: Of the two axes.
-        panels: Title -> draws `[n, 2]`, the grid's two coordinates, its density, and
-            the area that belongs to each of its points, all `[i, j]`.
+        panels: Title -> draws `[n, 2]`; the grid's two coordinates, `[i, j]` or `[i]`
+            and `[j]`; posterior mass and area of each of its points, `[i, j]`.
     """
     import matplotlib.pyplot as plt
 
     size = (0.6 + 3.6 * len(panels), 3.6)
     figure, axes = plt.subplots(1, len(panels), figsize=size, squeeze=False)
     for ax, title in zip(axes[0], panels, strict=True):
-        draws, x, y, density, area = panels[title]
+        draws, x, y, mass, area = panels[title]
+        if x.ndim == 1:
+            x, y = np.meshgrid(x, y, indexing="ij")
         shown = draws[:: 1 + len(draws) // MOST_DOTS]
         ax.plot(*shown.T, ".", color=BLUE, ms=2, alpha=0.3, mew=0, label="draws")
-        levels = sorted(_level(density, area, share) for share in SHARES)
-        ax.contour(x, y, density, levels, colors=ORANGE, linestyles=["--", "-"])
+        levels = sorted(_level(mass, area, share) for share in SHARES)
+        ax.contour(x, y, mass / area, levels, colors=ORANGE, linestyles=["--", "-"])
         for share, style in zip(SHARES, ("-", "--"), strict=True):
             ax.plot([], [], style, color=ORANGE, label=f"{share:.0%} of the grid")
         ax.set(title=title, xlabel=labels[0], ylabel=labels[1])
@@ -199,11 +105,12 @@ def draw_planes(
     plt.close(figure)
 
 
-def _level(density: np.ndarray, area: np.ndarray, share: float) -> float:
+def _level(mass: np.ndarray, area: np.ndarray, share: float) -> float:
     """Return the density above which `share` of the grid's mass lies."""
-    order = np.argsort(-density, axis=None)
-    mass = np.cumsum((density * area).ravel()[order])
-    return float(density.ravel()[order][np.searchsorted(mass, share * mass[-1])])
+    density = (mass / area).ravel()
+    order = np.argsort(-density)
+    above = np.cumsum(mass.ravel()[order])
+    return float(density[order][np.searchsorted(above, share * above[-1])])
 
 
 def _folder(name: str) -> Path:
