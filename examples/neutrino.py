@@ -4,16 +4,15 @@ Electrons and muons from beams of muon neutrinos and antineutrinos, 810 km away.
 are those expected ("Asimov data") at the best fit of NuFIT 6.0, arXiv:2410.05380, for
 spectra of our own.  Parameters: sin^2 theta_23, the phase delta (circular), dm31 in
 1e-3 eV^2, whose sign is the ordering, and sin^2 theta_13 with the reactors' error.
-Known answer: quadrature on a grid.  Propagation is exact: the rotation by theta_23 and
-delta commutes with matter of constant density, and the exponential of the real matrix
-that is left is a polynomial in it (Cayley and Hamilton).
+Known answer: a grid.  Propagation is exact: the rotation by theta_23 and delta commutes
+with matter, and the exponential of the real matrix that is left is a polynomial in it.
 """
 
 from typing import Any
 
 import numpy as np
 from quadrature import compare_means, gauss_legendre, tensor_grid, trapezoid
-from study import draw_planes, finish, is_quick
+from study import QUICK, draw_planes, finish, is_quick
 
 import flowmc
 
@@ -89,10 +88,10 @@ def graph_target(**options: Any) -> "flowmc.Target":
 
 def main() -> None:
     """Sample, integrate on a grid, compare the weights of the modes and draw them."""
-    num_draws, size = (500, 4) if is_quick() else (8000, 12)
+    size, options = (4, QUICK) if is_quick() else (12, {"num_draws": 8000})
     target = graph_target()
-    posterior = flowmc.sample_smc(target, num_draws=num_draws, seed=4)
-    draws, ess = posterior.flat(), posterior.diagnostics.ess_bulk.min()
+    posterior = flowmc.sample_smc(target, seed=4, **options)
+    draws, ess = posterior.flat(), min(posterior.diagnostics.ess_bulk)
     s23, ds23 = gauss_legendre((0.35, 0.5), (0.5, 0.65), order=size + 6)
     delta, ddelta = trapezoid(0, 2 * np.pi, 2 * size + 1)
     dm31 = gauss_legendre((-2.55, -2.25), (2.36, 2.66), order=size + 2)

@@ -39,7 +39,7 @@ def integrate_out(
         slopes = np.stack([residual_fn(theta + s) - residual for s in shifts], axis=1)
         curvature = slopes @ slopes.transpose(0, 2, 1)
         step = np.linalg.solve(curvature, slopes @ residual[..., None])[..., 0]
-        theta = theta - np.clip(step, -1e3, 1e3) @ shifts  # at most a tenth of start
+        theta = theta - step @ shifts
     root = np.linalg.cholesky(curvature)
     scale = np.linalg.inv(root) @ shifts
     best = np.sum(residual_fn(theta) ** 2, axis=1)

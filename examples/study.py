@@ -12,6 +12,8 @@ import numpy as np
 
 import flowmc
 
+# A quick run learns no network and needs no gradients: less to train and to compile.
+QUICK = {"num_draws": 200, "model": "gaussian", "kernel": "t_pcn"}
 SHARES = (0.68, 0.95)
 MOST_DOTS = 4000
 BLUE, ORANGE = "#3566a8", "#d9822b"
