@@ -112,7 +112,7 @@ def main() -> None:
     mass = np.exp(log_density - log_density.max()) * area
     checks = compare_moments(draws, grid, mass, names=NAMES[:2], ess=ess)
     shown = [draws, *(x.reshape(p.shape) for x in (*grid.T, mass, area))]
-    draw_planes("dark_energy", ("$w_0$", "$w_a$"), {"DESI DR2 + CMB": shown})
+    draw_planes("dark_energy", ("$w_0$", "$w_a$"), {"DESI + CMB": shown}, mark=(-1, 0))
     finish(posterior, "dark_energy", checks)
 
 

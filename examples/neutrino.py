@@ -89,8 +89,8 @@ def graph_target(**options: Any) -> "flowmc.Target":
 def main() -> None:
     """Sample, integrate on a grid, compare the weights of the modes and draw them."""
     size, options = (4, QUICK) if is_quick() else (12, {"num_draws": 8000})
-    target = graph_target()
-    posterior = flowmc.sample_smc(target, seed=4, **options)
+    target = graph_target()  # whose gradients do not repay their compilation
+    posterior = flowmc.sample_smc(target, seed=4, **{"kernel": "t_pcn"} | options)
     draws, ess = posterior.flat(), min(posterior.diagnostics.ess_bulk)
     s23, ds23 = gauss_legendre((0.35, 0.5), (0.5, 0.65), order=size + 6)
     delta, ddelta = trapezoid(0, 2 * np.pi, 2 * size + 1)

@@ -75,7 +75,11 @@ def _holds(
 
 
 def draw_planes(
-    name: str, labels: tuple[str, str], panels: Mapping[str, Sequence[np.ndarray]]
+    name: str,
+    labels: tuple[str, str],
+    panels: Mapping[str, Sequence[np.ndarray]],
+    *,
+    mark: tuple[float, float] | None = None,
 ) -> None:
     """Save results/NAME/planes.png: draws as dots, 68 and 95 % of a grid as contours.
 
@@ -84,6 +88,7 @@ def draw_planes(
         labels: Of the two axes.
         panels: Title -> draws `[n, 2]`; the grid's two coordinates, `[i, j]` or `[i]`
             and `[j]`; posterior mass and area of each of its points, `[i, j]`.
+        mark: A point to be marked by a cross, such as the simplest model.
     """
     import matplotlib.pyplot as plt
 
@@ -94,11 +99,13 @@ def draw_planes(
         if x.ndim == 1:
             x, y = np.meshgrid(x, y, indexing="ij")
         shown = draws[:: 1 + len(draws) // MOST_DOTS]
-        ax.plot(*shown.T, ".", color=BLUE, ms=2, alpha=0.3, mew=0, label="draws")
+        ax.plot(*shown.T, ".", color=BLUE, ms=3, alpha=0.35, mew=0, label="draws")
         levels = sorted(_level(mass, area, share) for share in SHARES)
         ax.contour(x, y, mass / area, levels, colors=ORANGE, linestyles=["--", "-"])
         for share, style in zip(SHARES, ("-", "--"), strict=True):
             ax.plot([], [], style, color=ORANGE, label=f"{share:.0%} of the grid")
+        if mark is not None:
+            ax.plot(*mark, "x", color="black", ms=8, mew=1.5)
         ax.set(title=title, xlabel=labels[0], ylabel=labels[1])
     legend = axes[0, 0].legend(frameon=False, fontsize=8)
     legend.get_lines()[0].set(alpha=1, markersize=6)
