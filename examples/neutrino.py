@@ -105,7 +105,7 @@ def main() -> None:
         "mean of cos delta": lambda theta: np.cos(theta[:, 1]),
         "mean of sin delta": lambda theta: np.sin(theta[:, 1]),
     }
-    checks = compare_means(features, draws, grid, mass, ess=ess, tolerance=0.03)
+    checks = compare_means(features, draws, grid, mass, ess=ess, tolerance=0.02)
     area, is_normal = np.outer(ds23, ddelta), draws[:, 2] > 0
     mass = np.moveaxis(mass.reshape(*area.shape, 2, -1).sum(axis=-1), 2, 0)  # ordering
     panels = {}
