@@ -1,0 +1,33 @@
+"""The studies in full: each agrees with its known answer, and its verdict is good."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+STUDIES = ("dark_energy", "neutrino")
+FILES = ("corner.png", "planes.png", "posterior.h5", "trace.png", "training.png")
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", STUDIES)
+def test_study_agrees_with_its_known_answer(name, tmp_path):
+    environment = {k: v for k, v in os.environ.items() if k != "FLOWMC_QUICK"}
+    result = subprocess.run(
+        [sys.executable, ROOT / "examples" / f"{name}.py"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env=environment | {"PYTHONPATH": str(ROOT), "MPLBACKEND": "agg"},
+        timeout=1400,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "Verdict: good" in result.stdout
+    assert "DIFFERS" not in result.stdout
+    assert result.stdout.count("agrees") == 5
+    for file in FILES:
+        assert (tmp_path / "results" / name / file).stat().st_size > 1000
