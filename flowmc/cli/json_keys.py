@@ -74,8 +74,8 @@ DOCUMENTS: dict[str, dict[str, str]] = {
         "quick": "true or false",
         "seed": "integer",
         "limit": "number: largest abs(z) that passes",
-        "checks": "list of `group`, `case`, `quantity`, `found`, `error`, `truth`, `z`, "
-        "`resolution`, `passed`",
+        "checks": "list of `group`, `case`, `quantity`, `found`, `error`, `truth`, "
+        "`z`, `resolution`, `passed`",
         "failures": "list of `group`, `case`, `error`: cases that raised",
         "notes": "list of sentences",
         "seconds": "group -> number, and `total`",
