@@ -2,6 +2,8 @@
 
 __all__ = ["ValidateOptions", "execute"]
 
+import logging
+import os
 import sys
 import time
 from contextlib import redirect_stdout
@@ -32,6 +34,9 @@ def execute(options: ValidateOptions) -> int:
     with redirect_stdout(sys.stderr):
         with display.busy("Loading TensorFlow"):
             import_tensorflow(quiet=not options.debug)
+            if not options.debug:
+                # Each case compiles programs of its own; TensorFlow warns of that.
+                logging.getLogger("tensorflow").setLevel(logging.ERROR)
         from flowmc.validation import Report, run_suite
 
         report = Report()
@@ -103,18 +108,13 @@ def report_document(
 
 def _device() -> str:
     """Return what computes: processors, and GPUs by name."""
-    import os
-
     import tensorflow as tf
 
-    found = [f"{len(os.sched_getaffinity(0))} CPU cores"] if _counts_cores() else []
+    # Of the machine where the system does not say what this process may use.
+    may_use = getattr(os, "sched_getaffinity", None)
+    cores = len(may_use(0)) if may_use else os.cpu_count()
+    found = [f"{cores} CPU core{'s' * (cores != 1)}"]
     for gpu in tf.config.list_physical_devices("GPU"):
         details = tf.config.experimental.get_device_details(gpu)
         found.append(details.get("device_name", "GPU"))
-    return ", ".join(found) or "CPU"
-
-
-def _counts_cores() -> bool:
-    import os
-
-    return hasattr(os, "sched_getaffinity")  # not on macOS
+    return ", ".join(found)
