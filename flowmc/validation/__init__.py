@@ -4,7 +4,7 @@ Every check is a number found, its Monte Carlo standard error and the exact answ
 difference in units of the error, z, decides.
 """
 
-__all__ = ["GROUPS", "Case", "Check", "Report", "run_suite"]
+__all__ = ["Case", "Check", "GROUPS", "Report", "run_suite"]
 
 from flowmc.validation.check import Check
 from flowmc.validation.report import Report

@@ -4,7 +4,7 @@ Errors are those of the means: from the autocorrelation of chains, by the delta 
 for weights, and over independent chains for changes.
 """
 
-__all__ = ["change_checks", "chain_checks", "evidence_checks", "weighted_checks"]
+__all__ = ["chain_checks", "change_checks", "evidence_checks", "weighted_checks"]
 
 from collections.abc import Callable, Mapping
 from typing import Any

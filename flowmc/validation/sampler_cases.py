@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from flowmc import moves
+from flowmc.core.seeds import fold_in, generator, root_seed
 from flowmc.results.posterior import Posterior
 from flowmc.sampling.sample import sample
 from flowmc.sampling.sample_smc import sample_smc
@@ -21,6 +22,7 @@ from flowmc.validation.problems import Problem, from_known
 
 Outcome = tuple[list[Check], list[str]]
 NUM_WALKERS = 64
+TWISTER_WORDS = 624
 
 
 def check_sample(name: str, problem: Problem, **options: Any) -> Outcome:
@@ -58,8 +60,7 @@ def check_emcee(
     sampler = emcee.EnsembleSampler(
         NUM_WALKERS, 2, known.host_fn, moves=move, vectorize=True
     )
-    bits = np.random.MT19937(np.random.SeedSequence(seed))
-    sampler.random_state = np.random.RandomState(bits).get_state()
+    sampler.random_state = _twister(seed)
     sampler.run_mcmc(known.sample(NUM_WALKERS, seed=seed), num_adapt + num_steps)
     problem = from_known(known)
     return chain_checks(
@@ -68,6 +69,14 @@ def check_emcee(
         problem.functions,
         problem.truths,
     )
+
+
+def _twister(seed: int) -> tuple[str, np.ndarray, int]:
+    """Return a state of emcee's generator, a Mersenne twister, whole and unread."""
+    words = generator(fold_in(root_seed(seed), "emcee")).integers(
+        2**32, size=TWISTER_WORDS, dtype=np.uint32
+    )
+    return "MT19937", words, TWISTER_WORDS
 
 
 def _notes(place: tuple[str, str], posterior: Posterior) -> list[str]:

@@ -1,6 +1,6 @@
 """The cases, quick and whole, and the loop over them."""
 
-__all__ = ["GROUPS", "Case", "run_suite"]
+__all__ = ["Case", "GROUPS", "run_suite"]
 
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
