@@ -25,7 +25,7 @@ NAMES = ("slope", "intercept", "ln_extra")
 BOUNDS = ((-10.0, 10.0), (-50.0, 50.0), (-6.0, 2.0))  # of a uniform prior
 X = np.array([0.4, 1.1, 1.9, 2.4, 3.3, 4.0, 4.8, 5.1, 6.2, 7.0, 8.1, 9.3])
 Y = np.array([3.0, 3.4, 4.9, 4.5, 6.2, 6.9, 7.0, 8.6, 8.9, 10.6, 11.0, 12.9])
-ERROR = 0.3
+ERROR = np.full(12, 0.3)
 NUM_WALKERS, NUM_STEPS, NUM_ADAPT = (32, 400, 60) if is_quick() else (32, 5000, 400)
 
 
@@ -64,19 +64,17 @@ def exact() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
 
 def run(moves: list | None) -> dict:
     """Run emcee with `moves`; return draws and what they cost."""
-    noise = np.random.default_rng(1).normal(size=(NUM_WALKERS, 3))
-    start = np.array([1.0, 2.5, -2.0]) + 0.1 * noise
+    start = np.random.default_rng(1).normal([1.0, 2.5, -2.0], 0.1, (NUM_WALKERS, 3))
     began = time.perf_counter()
     sampler = emcee.EnsembleSampler(NUM_WALKERS, 3, log_prob, moves=moves)  # this line
     sampler.random_state = np.random.RandomState(7).get_state()
     sampler.run_mcmc(start, NUM_STEPS)
-    seconds = time.perf_counter() - began
     # The flow says what to drop; of the stretch move alone it is a guess.
     draws = sampler.get_chain(
         discard=moves[0][0].frozen_at if moves else NUM_STEPS // 5
     )
     tau = emcee.autocorr.integrated_time(draws, quiet=True)
-    return {"draws": draws, "tau": tau, "seconds": seconds}
+    return {"draws": draws, "tau": tau, "seconds": time.perf_counter() - began}
 
 
 def tell(name: str, found: dict) -> None:
@@ -105,10 +103,8 @@ def main() -> None:
         agrees &= bool(np.all(np.abs(z) < 5.0))
         for i, (key, values) in enumerate(zip(NAMES, flat.T, strict=True)):
             told = f"{values.mean():8.4f} +- {error[i]:.4f}, sd {values.std():.4f}"
-            told = (
-                f"{name:12} {key:9} {told}; truth {center[i]:8.4f}, sd {width[i]:.4f}"
-            )
-            print(f"{told}; z {z[i]:+.1f}")
+            truth = f"truth {center[i]:8.4f}, sd {width[i]:.4f}; z {z[i]:+.1f}"
+            print(f"{name:12} {key:9} {told}; {truth}")
         plt.hist(flat[:, 2], 80, density=True, histtype="step", label=name)
     plt.plot(grid, density, "k--", label="quadrature")
     plt.gca().set(xlabel="ln(extra scatter)", ylabel="density")
