@@ -33,10 +33,15 @@ def target() -> "flowmc.Target":
     return RING.target(bounds=[(-2.0, 2.0)] * SIZE)
 
 
+def evaluations(chains: Any) -> int:
+    """Return the evaluations of the log-density and of its gradient."""
+    return chains.counts["log_prob_calls"] + chains.counts["gradient_calls"]
+
+
 def report(name: str, chains: Any, *, spent: int = 0) -> np.ndarray:
     """Print a line on the chains; return the Monte Carlo errors of the means `[D]`."""
     found = [chain_statistics(chains.theta[..., i]) for i in range(SIZE)]
-    counts = chains.counts["log_prob_calls"] + chains.counts["gradient_calls"]
+    counts = evaluations(chains)
     least = min(one.ess_bulk for one in found)
     rate, seconds = chains.acceptance.mean(), sum(chains.seconds.values())
     print(
@@ -76,7 +81,7 @@ def main() -> None:
     vae = learn(hmc.theta.reshape(-1, SIZE))
     kernel = moves_of(vae)
     chains = run(kernel, ring, hmc.theta[-1], num_steps=STEPS, seed=2)
-    error = report("VAE, jump or walk", chains, spent=hmc.counts["gradient_calls"])
+    error = report("VAE, jump or walk", chains, spent=evaluations(hmc))
     for part, name in enumerate(("latent_independence", "latent_walk")):
         rate = chains.acceptance[chains.kernel == part]
         print(f"  {name}: acceptance {rate.mean():.2f}")
@@ -91,12 +96,14 @@ def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     figure, axes = plt.subplots(1, 2, figsize=(8, 4), sharex=True, sharey=True)
     for axis, (title, one) in zip(
-        axes, {"HMC": hmc, "jumps and walks of a VAE": chains}.items(), strict=True
+        axes, {"HMC": hmc, "VAE, jump or walk": chains}.items(), strict=True
     ):
-        path = one.theta[:100] @ plane()
-        axis.plot(*path.reshape(-1, 2).T, ".", ms=1, color="0.7")
-        axis.plot(*path[:, 0].T, ".-", lw=0.5, ms=3)
-        axis.set(title=f"{title}: 100 steps of a chain", aspect="equal")
+        cost = evaluations(one) / one.log_prob.size
+        path, steps = one.theta[:200] @ plane(), round(100 / cost)
+        axis.plot(*path.reshape(-1, 2).T, ",", color="0.7")
+        axis.plot(*path[: steps + 1, 0].T, ".-", lw=0.5, ms=4)
+        axis.set(title=f"{title}: {steps} steps", aspect="equal")
+    figure.suptitle("One chain in blue, for 100 evaluations")
     figure.savefig(FOLDER / "chains.png", dpi=120)
     right = np.all(np.abs(z) < 5.0) and np.all(np.abs(widths - 1.0) < 0.02)
     if not right and not is_quick():

@@ -137,8 +137,9 @@ def _rows(section: Any, prefix: str) -> Iterator[SettingRow]:
 def _members(section: Any) -> Iterator[tuple[str, Any, Any]]:
     """Yield name, the section inside (or None) and the default of each key."""
     if is_dataclass(section):
+        make: Any = section
         for field in fields(section):
-            default = getattr(section(), field.name)
+            default = getattr(make(), field.name)
             inner = type(default) if is_dataclass(default) else None
             plain = list(default) if isinstance(default, tuple) else default
             yield field.name, inner, plain

@@ -68,11 +68,12 @@ def evidence_checks(
     place: tuple[str, str], evidence: Mapping[str, Any], truth: float
 ) -> list[Check]:
     """Compare each evidence that has an honest error with the truth."""
-    return [
-        Check(*place, f"ln Z, {method}", *evidence[method], truth, 1.0)
-        for method in QUOTED
-        if method in evidence
-    ]
+    found = []
+    for method in QUOTED:
+        if method in evidence:
+            value, error = evidence[method]
+            found.append(Check(*place, f"ln Z, {method}", value, error, truth, 1.0))
+    return found
 
 
 def change_checks(

@@ -9,6 +9,7 @@ __all__ = ["Problem", "bounded", "from_known", "regression"]
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -127,12 +128,14 @@ def from_known(known: AnalyticTarget, *, has_modes: bool = False) -> Problem:
         has_modes: Whether the first coordinate's sign tells two modes apart, whose
             weight is then checked in place of the variances.
     """
-    functions, truths = _moments(known.names, known.mean, known.standard_deviation)
+    mean: Any = known.mean
+    deviation: Any = known.standard_deviation
+    functions, truths = _moments(known.names, mean, deviation)
     if has_modes:
         # E[x] = s (2 w - 1) and E[x^2] = 1 + s^2 for modes at +-s, of sd 1.
-        offset = math.sqrt(known.standard_deviation[0] ** 2 + known.mean[0] ** 2 - 1.0)
+        offset = math.sqrt(deviation[0] ** 2 + mean[0] ** 2 - 1.0)
         functions = {"weight of a mode": lambda theta: 1.0 * (theta[..., 0] > 0.0)}
-        truths = {"weight of a mode": float(0.5 * (1.0 + known.mean[0] / offset))}
+        truths = {"weight of a mode": float(0.5 * (1.0 + mean[0] / offset))}
     return Problem(known.target, functions, truths, known.log_evidence)
 
 
@@ -141,13 +144,19 @@ def _moments(names: Any, mean: Any, sd: Any) -> tuple[dict, dict]:
     functions: dict[str, Callable[[np.ndarray], np.ndarray]] = {}
     truths: dict[str, float] = {}
     for index, (name, center, width) in enumerate(zip(names, mean, sd, strict=True)):
-        functions[f"E[{name}]"] = lambda theta, i=index: theta[..., i]
+        functions[f"E[{name}]"] = partial(_coordinate, index=index)
         truths[f"E[{name}]"] = float(center)
-        functions[f"Var[{name}]"] = lambda theta, i=index, c=center: np.square(
-            theta[..., i] - c
-        )
+        functions[f"Var[{name}]"] = partial(_square, index=index, center=center)
         truths[f"Var[{name}]"] = float(width**2)
     return functions, truths
+
+
+def _coordinate(theta: np.ndarray, *, index: int) -> np.ndarray:
+    return theta[..., index]
+
+
+def _square(theta: np.ndarray, *, index: int, center: float) -> np.ndarray:
+    return np.square(theta[..., index] - center)
 
 
 def _graph_bounded(theta: tf.Tensor) -> tf.Tensor:

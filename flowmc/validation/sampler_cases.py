@@ -37,7 +37,8 @@ def check_sample(name: str, problem: Problem, **options: Any) -> Outcome:
 def check_smc(name: str, problem: Problem, **options: Any) -> Outcome:
     """Run `flowmc.sample_smc`; its weighted draws are judged."""
     posterior = sample_smc(problem.target(), **options)
-    place, weighted = ("smc", name), posterior.weighted
+    place: tuple[str, str] = ("smc", name)
+    weighted: Any = posterior.weighted
     checks = weighted_checks(
         place,
         weighted.theta,

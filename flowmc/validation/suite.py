@@ -4,6 +4,7 @@ __all__ = ["Case", "GROUPS", "run_suite"]
 
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from flowmc.core.progress import make_progress
@@ -17,7 +18,7 @@ from flowmc.validation.kernel_cases import (
     kernel_names,
 )
 from flowmc.validation.model_cases import check_model, density_names
-from flowmc.validation.problems import bounded, from_known, regression
+from flowmc.validation.problems import Problem, bounded, from_known, regression
 from flowmc.validation.report import Failure, Report
 from flowmc.validation.sampler_cases import check_emcee, check_sample, check_smc
 
@@ -95,11 +96,8 @@ def _run(case: Case, report: Report, *, is_told: bool) -> None:
 
 def _cases(quick: bool, seed: int) -> Iterator[Case]:
     for name in QUICK_MODELS if quick else density_names():
-        yield Case(
-            "models",
-            name,
-            lambda name=name: check_model(name, num_draws=NUM_CHAINS, seed=seed),
-        )
+        run = partial(check_model, name, num_draws=NUM_CHAINS, seed=seed)
+        yield Case("models", name, run)
     yield from _kernel_cases(quick, seed)
     yield from _quick_samplers(seed) if quick else _samplers(seed)
 
@@ -108,11 +106,8 @@ def _kernel_cases(quick: bool, seed: int) -> Iterator[Case]:
     size = {"num_chains": NUM_CHAINS, "seed": seed}
     for name in kernel_names():
         if not (quick and name in SLOW):
-            yield Case(
-                "kernels",
-                name,
-                lambda name=name: check_kernel(name, is_compiled=not quick, **size),
-            )
+            run = partial(check_kernel, name, is_compiled=not quick, **size)
+            yield Case("kernels", name, run)
     yield Case("kernels", "control", lambda: check_drift(**size))
 
 
@@ -136,7 +131,7 @@ def _quick_samplers(seed: int) -> Iterator[Case]:
 
 
 def _samplers(seed: int) -> Iterator[Case]:
-    sampled = {
+    sampled: dict[str, tuple[Callable[[], Problem], dict[str, Any]]] = {
         "regression": (regression, {}),
         "bounds and angles": (bounded, {"num_draws": 2000}),
         "two curved ridges": (
@@ -145,23 +140,14 @@ def _samplers(seed: int) -> Iterator[Case]:
         ),
     }
     for name, (make, options) in sampled.items():
-        yield Case(
-            "sample",
-            name,
-            lambda name=name, make=make, options=options: check_sample(
-                name, make(), seed=seed, **options
-            ),
-        )
+        run = partial(check_sample, name, make(), seed=seed, **options)
+        yield Case("sample", name, run)
     annealed = {
         "two modes": lambda: from_known(two_gaussians(4), has_modes=True),
         "bounds and angles, NumPy": lambda: bounded("numpy"),
     }
     for name, make in annealed.items():
-        yield Case(
-            "smc",
-            name,
-            lambda name=name, make=make: check_smc(name, make(), seed=seed),
-        )
+        yield Case("smc", name, partial(check_smc, name, make(), seed=seed))
     yield Case(
         "emcee",
         "FlowMove",
