@@ -132,7 +132,7 @@ def _quick_samplers(seed: int) -> Iterator[Case]:
 
 def _samplers(seed: int) -> Iterator[Case]:
     sampled: dict[str, tuple[Callable[[], Problem], dict[str, Any]]] = {
-        "regression": (regression, {}),
+        "regression": (regression, LIGHT),
         "bounds and angles": (bounded, {"num_draws": 2000}),
         "two curved ridges": (
             lambda: from_known(rosenbrock(4)),
@@ -142,12 +142,13 @@ def _samplers(seed: int) -> Iterator[Case]:
     for name, (make, options) in sampled.items():
         run = partial(check_sample, name, make(), seed=seed, **options)
         yield Case("sample", name, run)
-    annealed = {
-        "two modes": lambda: from_known(two_gaussians(4), has_modes=True),
-        "bounds and angles, NumPy": lambda: bounded("numpy"),
-    }
-    for name, make in annealed.items():
-        yield Case("smc", name, partial(check_smc, name, make(), seed=seed))
+    modes, host = from_known(two_gaussians(4), has_modes=True), bounded("numpy")
+    for name, problem, model in (
+        ("two modes", modes, "gaussian"),
+        ("bounds and angles, NumPy", host, "auto"),
+    ):
+        run = partial(check_smc, name, problem, model=model, seed=seed)
+        yield Case("smc", name, run)
     yield Case(
         "emcee",
         "FlowMove",
