@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from flowmc.cli.signals import stop_on_signals
+from flowmc.core.signals import stop_on_signals
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
