@@ -203,7 +203,8 @@ def _constrained(found: Posterior, fraction: float, spread: float) -> Posterior:
         return found
     shift, own = np.log(fraction), spread / fraction
     pairs = {
-        k: (v - shift, float(np.hypot(e, own))) for k, (v, e) in found.evidence.items()
+        method: (value - shift, float(np.hypot(error, own)))
+        for method, (value, error) in found.evidence.items()
     }
     error = found.log_evidence_error
     return replace(

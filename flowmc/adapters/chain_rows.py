@@ -48,7 +48,7 @@ def chain_rows(posterior: Posterior) -> list[ChainRows]:
 
 
 def _stays(theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return where draws `[n, D]` first differ from the one before, and for how long."""
+    """Return where draws `[n, D]` differ from the one before, and for how long."""
     is_new = np.ones(len(theta), dtype=bool)
     is_new[1:] = np.any(theta[1:] != theta[:-1], axis=1)
     first = np.flatnonzero(is_new)

@@ -1,4 +1,4 @@
-"""A sampler for cobaya, by its dotted name: `sampler: {flowmc.adapters.cobaya.FlowMC: }`.
+"""A sampler for cobaya, found by its dotted name, `flowmc.adapters.cobaya.FlowMC`.
 
 cobaya takes the public attributes of the class, with their values, for its options.
 """
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from flowmc.adapters.chain_rows import chain_rows, is_independent
+from flowmc.adapters.chain_rows import chain_rows
 from flowmc.adapters.cobaya_likelihood import ModelLikelihood
 from flowmc.adapters.missing import missing_package
 from flowmc.core.checks import check_choice
@@ -37,9 +37,9 @@ class FlowMC(Sampler):
     """cobaya's interface to `flowmc.sample_smc`, or to `flowmc.sample`.
 
     The parameters' priors are annealed from, the likelihoods and the priors given as
-    functions towards; `periodic` priors make parameters circular.  Products: the sample,
-    whose weights say how often a draw is repeated, `logZ`, `logZstd`, and the whole
-    `flowmc.Posterior` with its verdict.  With an output, its files begin with the
+    functions towards; what cobaya calls periodic is circular here.  Products: the
+    sample, whose weights say how often a draw is repeated, `logZ`, `logZstd`, and the
+    whole `flowmc.Posterior` with its verdict.  With an output, its files begin with the
     output's prefix, and `resume` goes on from the last checkpoint.
 
     Options (None means flowmc's own default):
@@ -67,7 +67,13 @@ class FlowMC(Sampler):
     on_nan: str = "raise"
     seed: int | None = None
 
+    sampler_type: str = "nested"  # how GetDist is to read the files
     supports_periodic_params = True
+    # What may differ between a run and the one that resumes it.
+    _at_resume_prefer_new = [
+        *("version", "sampler_type", "progress", "device", "num_draws"),
+        *("target_ess", "max_evaluations", "max_seconds"),
+    ]
 
     def initialize(self) -> None:
         """Check what does not need an evaluation.
@@ -82,6 +88,8 @@ class FlowMC(Sampler):
                 f"{mpi.size()} of MPI. Start it without mpirun: threads of the "
                 "likelihood's own are what speeds it up."
             )
+        if self.method == "mcmc":
+            self.sampler_type = self._updated_info["sampler_type"] = "mcmc"
         self.posterior: Posterior | None = None
         self.collection: Any = None
 
@@ -126,7 +134,7 @@ class FlowMC(Sampler):
     def products(
         self, combined: bool = False, skip_samples: float = 0, to_getdist: bool = False
     ) -> dict:
-        """Return `sample`, `logZ`, `logZstd` and `posterior`; arguments of `samples`."""
+        """Return `sample`, `logZ`, `logZstd`, `posterior`; arguments of `samples`."""
         posterior = self.posterior
         if posterior is None:
             return {}
@@ -174,9 +182,8 @@ class FlowMC(Sampler):
         )
 
     def _collected(self, posterior: Posterior, likelihood: ModelLikelihood) -> Any:
-        kind = "nested" if is_independent(posterior) else "mcmc"
         collection = SampleCollection(
-            self.model, self.output, name="1", sample_type=kind
+            self.model, self.output, name="1", sample_type=self.sampler_type
         )
         for rows in chain_rows(posterior):
             for weight, theta in zip(rows.weight, rows.values, strict=True):

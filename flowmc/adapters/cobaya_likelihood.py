@@ -49,7 +49,7 @@ class ModelLikelihood:
         return float(np.sum(parts.loglikes) + np.sum(parts.logpriors[1:]))
 
     def parts(self, theta: np.ndarray) -> Parts:
-        """Return the parts at `theta` `[D]`; computed only if it was not asked before."""
+        """Return the parts at `theta` `[D]`, computed if it was not asked before."""
         known = self._known.get(np.ascontiguousarray(theta).tobytes())
         return self._evaluated(theta) if known is None else known
 

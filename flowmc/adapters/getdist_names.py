@@ -1,4 +1,4 @@
-"""Names, labels and ranges of parameters as GetDist accepts them; GetDist not needed."""
+"""Names, labels and ranges as GetDist accepts them; GetDist itself is not needed."""
 
 __all__ = ["Column", "columns_of", "paramnames_text", "properties_text", "ranges_text"]
 

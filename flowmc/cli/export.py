@@ -18,7 +18,8 @@ def export_posterior(posterior: Any, *, form: str, folder: Path) -> list[Path]:
     Args:
         posterior: The `flowmc.Posterior`.
         form: One of `FORMATS`: "arviz" (posterior.nc), "getdist" (text files in
-            chains/, one a chain, with names, ranges and properties) or "csv" (posterior.csv).
+            chains/, one a chain, with names, ranges and properties) or "csv"
+            (posterior.csv).
         folder: Existing folder.
 
     Returns:

@@ -1,7 +1,7 @@
 """Ctrl-C and SIGTERM as a request to stop at the next checkpoint.
 
-Used by the command line, and inside bilby, whose samplers are asked to do so; a library
-that replaced its caller's handlers would be a bad guest.  A second signal stops at once.
+Used by the command line, and inside bilby, whose samplers are asked to do so: a library
+that replaced its caller's handlers would be a bad guest.  A second signal stops it.
 """
 
 __all__ = ["stop_on_signals"]
