@@ -29,8 +29,10 @@ except ImportError as error:
 
 # bilby's samplers also stop at an alarm, which not every system has.
 STOPPING = (*SIGNALS, *filter(None, [getattr(signal, "SIGALRM", None)]))
-SHARED = ("model", "kernel", "target_ess", "max_evaluations", "max_seconds")
-SHARED += ("device", "schedule", "seed", "progress", "resume", "num_draws")
+SHARED = (
+    *("model", "kernel", "target_ess", "max_evaluations", "max_seconds", "device"),
+    *("schedule", "seed", "progress", "resume", "num_draws"),
+)
 OWN = {"smc": ("num_particles",), "mcmc": ("num_chains",)}
 OF_TARGET = ("on_nan", "on_crash", "timeout")
 SYNONYMS = {
@@ -126,7 +128,8 @@ class Flowmc(Sampler):
         )
         method = self.kwargs["method"]
         chosen = {name: self.kwargs[name] for name in (*SHARED, *OWN[method])}
-        return {"smc": sample_smc, "mcmc": sample}[method](
+        function: Any = sample_smc if method == "smc" else sample
+        return function(
             target,
             checkpoint=folder / "checkpoint.h5",
             should_stop=should_stop,
@@ -137,10 +140,9 @@ class Flowmc(Sampler):
         """Write what was found into bilby's result."""
         result, verdict = self.result, posterior.verdict
         result.samples = posterior.flat()
-        result.log_likelihood_evaluations = np.ravel(posterior.log_likelihood)
-        result.log_prior_evaluations = np.ravel(
-            posterior.log_prob - posterior.log_likelihood
-        )
+        likelihood = np.asarray(posterior.log_likelihood)
+        result.log_likelihood_evaluations = likelihood.ravel()
+        result.log_prior_evaluations = (posterior.log_prob - likelihood).ravel()
         result.num_likelihood_evaluations = posterior.cost.log_prob_calls
         result.log_evidence = _or_nan(posterior.log_evidence)
         result.log_evidence_err = _or_nan(posterior.log_evidence_error)

@@ -28,8 +28,10 @@ except ImportError as error:
     raise missing_package("cobaya>=3.5", extra="cobaya") from error
 
 OWN = {"smc": ("num_particles",), "mcmc": ("num_chains",)}
-SHARED = ("num_draws", "kernel", "target_ess", "max_evaluations", "max_seconds")
-SHARED += ("device", "progress")
+SHARED = (
+    *("num_draws", "kernel", "target_ess", "max_evaluations", "max_seconds"),
+    *("device", "progress"),
+)
 STATE, POSTERIOR = "flowmc-state.h5", "flowmc-posterior.h5"
 
 
@@ -104,7 +106,8 @@ class FlowMC(Sampler):
         if self.output:
             chosen["checkpoint"] = self._path(STATE)
             chosen["resume"] = self.output.is_resuming()
-        posterior = {"smc": sample_smc, "mcmc": sample}[self.method](
+        function: Any = sample_smc if self.method == "smc" else sample
+        posterior = function(
             self._target(likelihood),
             model=self.flow,
             seed=0 if self.seed is None else self.seed,
