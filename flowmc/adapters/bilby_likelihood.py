@@ -9,6 +9,7 @@ u.  A constraint is a likelihood of zero where it is broken.
 __all__ = ["CubeLikelihood"]
 
 import math
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -54,6 +55,16 @@ class CubeLikelihood:
         self._fixed = dict(fixed)
         self._use_ratio = bool(use_ratio)
         self.has_constraints = bool(priors.constraint_keys)
+        # Conditional priors keep what was last drawn: one thread at a time.
+        self._lock = threading.Lock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is sent to workers: all but the lock, of which each has one."""
+        return {k: v for k, v in self.__dict__.items() if k != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take what was sent, with a new lock."""
+        self.__dict__.update(state, _lock=threading.Lock())
 
     def __call__(self, u: np.ndarray) -> float:
         """Return the log-likelihood at `u` `[D]`, -inf where a constraint is broken."""
@@ -76,7 +87,8 @@ class CubeLikelihood:
         Raises:
             TargetError: The priors do not give one number for each parameter.
         """
-        values = self._priors.rescale(self._keys, [float(value) for value in u])
+        with self._lock, np.errstate(invalid="ignore"):
+            values = self._priors.rescale(self._keys, [float(value) for value in u])
         if any(np.size(value) != 1 for value in values):
             sizes = [int(np.size(value)) for value in values]
             raise TargetError(

@@ -1,6 +1,7 @@
 """flowmc inside the real bilby: a known answer, resuming, refusals."""
 
 import json
+from multiprocessing.pool import ThreadPool
 
 import numpy as np
 import pytest
@@ -106,23 +107,14 @@ def test_interrupted_run_goes_on_to_the_same_draws(result, tmp_path):
     assert again.log_evidence == result.log_evidence
 
 
-def test_chains_in_worker_processes(tmp_path):
-    likelihood = problem.Likelihood()
-    found = run(
-        tmp_path,
-        likelihood,
-        method="mcmc",
-        nwalkers=64,
-        num_draws=400,
-        model="gaussian",
-        npool=2,
-    )
-    assert found.sampler_kwargs["num_chains"] == 64
-    assert likelihood.count < 500  # bilby's own trials; the rest was done elsewhere
-    chains = found.samples.reshape(400, 64, 3)
-    least = min(ess(chains[:, :, i].T, method="bulk") for i in range(2))
-    assert least > 2_000
-    assert_known_answer(found, num_independent=min(least, 20_000) / 2)
+def test_chains(tmp_path):
+    chains = {"method": "mcmc", "nwalkers": 32, "num_draws": 250}
+    found = run(tmp_path, **chains, model="gaussian")
+    assert found.sampler_kwargs["num_chains"] == 32
+    draws = found.samples.reshape(250, 32, 3)
+    least = min(ess(draws[:, :, i].T, method="bulk") for i in range(2))
+    assert least > 1_000
+    assert_known_answer(found, num_independent=least / 2)
     assert np.isfinite(found.log_evidence)
 
 
@@ -146,6 +138,23 @@ def test_words_of_other_samplers_are_understood(make):
     assert sampler.kwargs["num_particles"] == 600
     assert sampler.kwargs["seed"] == 5
     assert sampler.npool == 3
+
+
+@pytest.mark.parametrize("kind", ["npool", "pool"])
+def test_pools_are_used(kind, make, monkeypatch, tmp_path):
+    targets = []
+    name = "flowmc.sampling.sample_smc.sample_smc"
+    monkeypatch.setattr(name, lambda target, **options: targets.append(target))
+    with ThreadPool(2) as threads:
+        options = {"npool": 2} if kind == "npool" else {"pool": threads}
+        for sampler in (make(), make(**options)):
+            density = cube(sampler.priors, sampler.likelihood)
+            sampler._sampled(density, tmp_path, should_stop=lambda: False)
+        serial, pooled = targets
+        assert (serial.pool_size, pooled.pool_size) == (1, 2)
+        u = np.random.default_rng(0).uniform(size=(9, 3))
+        np.testing.assert_array_equal(pooled.log_prob(u), serial.log_prob(u))
+    assert sampler.likelihood.count < 200 or kind == "pool"  # bilby's own trials
 
 
 def test_unknown_arguments_are_refused(make):
