@@ -79,11 +79,7 @@ def assemble(
         stats=stats,
         **_quoted(evidences, diagnostics.pareto_k),
         evidence=evidences,
-        config={
-            **config,
-            **domain_of(space),
-            **_pilot(engine, state, chunk.log_prob.size),
-        },
+        config=config | domain_of(space) | _pilot(engine, state, chunk.log_prob.size),
         history=state.history,
         cost=cost_of(spend(state, started, engine.seconds - before)),
         saved_model=to_saved(engine.learner.model),

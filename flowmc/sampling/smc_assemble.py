@@ -73,11 +73,7 @@ def assemble_smc(
         log_evidence=value,
         log_evidence_error=error,
         evidence=evidence,
-        config={
-            **config,
-            **domain_of(space),
-            "pilot": _pilot(engine, state, log_weight),
-        },
+        config=config | domain_of(space) | _pilot(engine, state, log_weight),
         history=state.history,
         cost=cost_of(spend(state, started, engine.seconds - before)),
         saved_model=to_saved(engine.learner.model),
@@ -158,4 +154,4 @@ def _pilot(engine: Engine, state: RunState, log_weight: np.ndarray) -> dict[str,
         "num_jumps": f"{num_jumps}: of a sweep, drawn and evaluated in one batch",
         "proposal": f"{engine.learner.model.name}, with heavy tails, frozen",
     }
-    return {"num_weighted": len(log_weight), "reasons": reasons}
+    return {"pilot": {"num_weighted": len(log_weight), "reasons": reasons}}

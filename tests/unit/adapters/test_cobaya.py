@@ -118,7 +118,7 @@ def test_known_answer_of_smc(sampler):
 
 
 def test_rows_hold_all_parts_of_the_posterior(sampler, counted):
-    row = sampler.products()["sample"][7]
+    row = sampler.products()["sample"].data.iloc[7]
     a, b = row["a"], row["b"]
     assert row["total"] == pytest.approx(a + b)
     assert row["square"] == pytest.approx(a**2)
