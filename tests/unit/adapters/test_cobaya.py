@@ -174,6 +174,7 @@ def test_chains():
     sampler = run(Counted(), **options)
     posterior, sample = sampler.posterior, sampler.samples()
     assert sample.sample_type == "mcmc"
+    assert posterior.config["bounds"][1] == [-10.0, 10.0]
     assert sample["weight"].sum() == 400 * 64
     least = posterior.diagnostics.ess_bulk[:2].min()
     assert least > 2_000
