@@ -93,7 +93,7 @@ _ALL = (
         0.02,
         35.0,
         "rosenbrock10",
-        settings={"num_particles": 4096},
+        settings={"num_particles": 4096, "num_draws": 10_000},
         peers=OTHERS,
     ),
     Problem(

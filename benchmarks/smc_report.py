@@ -20,9 +20,11 @@ of ln Z is its root mean square, over all seeds, good verdict or not.
 
 
 def write_report(rows: list[dict[str, Any]]) -> None:
-    """Write the page; rows that failed are listed as such."""
+    """Write the page's tables; rows that failed are listed as such."""
     lines = [HEAD, *_machines(rows), *_table(rows), "", *_pooled(rows)]
-    PAGE.write_text("\n".join(lines) + "\n")
+    # What is said of them, from the first heading on, is written by hand.
+    _, heading, rest = PAGE.read_text().partition("\n## ")
+    PAGE.write_text("\n".join(lines).rstrip() + "\n" + heading + rest)
 
 
 def _machines(rows: list[dict[str, Any]]) -> Iterator[str]:
