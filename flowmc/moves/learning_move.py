@@ -240,9 +240,8 @@ class LearningMove(emcee.moves.Move):
 
     def _learn(self, state: emcee.State) -> None:
         adaptation, position = self._adaptation, self._position
-        num_fits = len(self.history)
+        num_fits, rows = len(self.history), (state.coords, state.log_prob)
         position.num_learned += 1
-        rows = state.coords, state.log_prob
         adaptation.learn(position.num_learned, *rows, progress=self._progress)
         position.learned_until = position.row
         if adaptation.is_frozen:
