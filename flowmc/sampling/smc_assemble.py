@@ -64,7 +64,9 @@ def assemble_smc(
         names=space.target.names,
         labels=space.target.labels,
         diagnostics=diagnostics,
-        verdict=judge(diagnostics, evidence=evidence, extra_reasons=reasons),
+        verdict=judge(
+            diagnostics, evidence=_contested(evidence), extra_reasons=reasons
+        ),
         log_likelihood=log_likelihood_of(space, theta, log_prob),
         weighted=weighted,
         warmup=warmup_of(space, state),
@@ -116,6 +118,18 @@ def _evidence(state: RunState, log_weight: np.ndarray) -> dict[str, Any]:
         variance = sum(KIN / max(level["ess"], 1.0) for level in levels)
         found["smc"] = (float(state.scalars["log_evidence"]), math.sqrt(variance))
     return {name: pair for name, pair in found.items() if pair is not None}
+
+
+def _contested(evidence: dict[str, Any]) -> dict[str, Any]:
+    """Return the evidences that can speak against one another.
+
+    Fresh draws of a frozen proposal can miss mass, and cannot invent it: where the
+    ladder found less than they did, it is the ladder that lost it on the way.
+    """
+    importance, ladder = evidence.get("importance"), evidence.get("smc")
+    if importance and ladder and ladder[0] < importance[0]:
+        return {"importance": importance}
+    return evidence
 
 
 def _acceptance(state: RunState) -> dict[str, float]:
