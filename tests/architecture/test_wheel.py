@@ -69,12 +69,14 @@ def test_metadata_is_complete(wheel):
     assert "Normalizing flows" in metadata["Summary"]
     extras = set(metadata.get_all("Provides-Extra"))
     assert extras == {
+        "adapters",
         "bench",
         "bilby",
         "cobaya",
         "cluster",
         "dask",
         "docs",
+        "getdist",
         "gpu",
         "mpi",
         "ray",

@@ -49,6 +49,9 @@ def objection(line):
 def _objection_to_flowmc(words):
     group = typer.main.get_command(app)
     command = group.commands.get(words[0])
+    own = {option for parameter in group.params for option in parameter.opts}
+    if words[0] in own:
+        return None
     if command is None:
         return f"flowmc {words[0]} does not exist"
     known = {option for parameter in command.params for option in parameter.opts}
