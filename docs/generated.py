@@ -78,9 +78,16 @@ def gallery() -> str:
 
 
 def examples() -> list[Path]:
-    """Return the scripts of the examples folder that are run, sorted by name."""
+    """Return the scripts of the examples folder that are run, sorted by name.
+
+    Those are studies: with a main part, or a configuration that names them.
+    """
     scripts = sorted((ROOT / "examples").glob("*.py"))
-    return [path for path in scripts if not path.stem.startswith("_")]
+    return [p for p in scripts if _is_script(p) or p.with_suffix(".toml").exists()]
+
+
+def _is_script(path: Path) -> bool:
+    return '__name__ == "__main__"' in path.read_text()
 
 
 def _example(script: Path) -> str:
@@ -98,8 +105,7 @@ def _example(script: Path) -> str:
 def command(script: Path) -> str:
     """Return how an example is run: by its configuration where it has one alone."""
     config = script.with_suffix(".toml")
-    is_script = '__name__ == "__main__"' in script.read_text()
-    if is_script or not config.exists():
+    if _is_script(script) or not config.exists():
         return f"python examples/{script.name}"
     return f"flowmc run examples/{config.name} -o results/{script.stem}"
 
