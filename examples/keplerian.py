@@ -1,0 +1,70 @@
+"""Keplerian orbits and the velocities of HD 164922, in TensorFlow with gradients.
+
+Each orbit has a period (days), ln K (m/s), sqrt(e) cos w, sqrt(e) sin w, and the mean
+longitude at `EPOCH`, which stays well known where e is small and w is not.
+
+Data: Fulton et al. (2016), arXiv:1607.00007, as shipped in the `radvel` wheel.
+"""
+
+import math
+import sysconfig
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+EPOCH = 2454000.0  # JD
+ROOT = math.sqrt(0.9)  # eccentricities are uniform between 0 and ROOT^2
+INSTRUMENTS = {"k": "HIRES before 2004", "j": "HIRES", "a": "APF"}
+
+
+@cache
+def data() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return time, velocity, its variance `[401]` and the instruments `[3, 401]`."""
+    folder = Path(sysconfig.get_path("data"), "radvel_example_data")
+    path = folder / "164922_fixed.txt"
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"The velocities are not at {path}; bring them with "
+            "`pip install --no-deps radvel` (or run `make demo`)."
+        )
+    rows = np.loadtxt(path, skiprows=1, usecols=range(4), dtype=str).T
+    time, velocity, error = rows[:3].astype(float)
+    own = np.array([rows[3] == name for name in INSTRUMENTS], dtype=float)
+    return time - EPOCH, velocity, error**2, own
+
+
+def orbits(time: Any, theta: Any) -> Any:
+    """Return the velocities `[..., time]` of orbits with parameters `[..., 5]`."""
+    period, log_k, x, y, longitude = tf.unstack(theta[..., None], axis=-2)
+    e = tf.minimum(x**2 + y**2, ROOT**2)  # more has no density, yet must not fail
+    w = tf.atan2(y, x)
+    mean = 2 * np.pi * time / period + longitude - w
+    anomaly = mean + 0.85 * e * tf.sign(tf.sin(mean))
+    for _ in range(5):  # Newton on Kepler's equation, exact to 1e-12
+        anomaly = tf.stop_gradient(anomaly)  # the last step has the whole derivative
+        sine, stretch = tf.sin(anomaly), 1 - e * tf.cos(anomaly)
+        anomaly -= (anomaly - e * sine - mean) / stretch
+    stretch = 1 - e * tf.cos(anomaly)
+    across = (tf.cos(anomaly) - e) / stretch + e  # cos of the true anomaly, plus e
+    along = tf.sqrt(1 - e**2) * tf.sin(anomaly) / stretch
+    return tf.exp(log_k) * (across * tf.cos(w) - along * tf.sin(w))
+
+
+def log_likelihood(theta: Any) -> Any:
+    """Log-likelihood `[n, 5 planets + 3] -> [n]`, zero points integrated out."""
+    time, velocity, variance, own = map(tf.constant, data())
+    planets = tf.reshape(theta[:, :-3], [-1, theta.shape[1] // 5, 5])
+    residual = velocity - tf.reduce_sum(orbits(time, planets), axis=1)
+    weight = 1 / (variance + tf.exp(2 * theta[:, -3:]) @ own)  # [n, 401]
+    total = weight @ tf.transpose(own)  # [n, 3]
+    zero_points = (weight * residual) @ tf.transpose(own) / total
+    chi2 = tf.reduce_sum(weight * (residual - zero_points @ own) ** 2, axis=1)
+    log_norm = tf.reduce_sum(tf.math.log(2 * np.pi / weight), axis=1)
+    log_norm -= tf.reduce_sum(tf.math.log(2 * np.pi / total), axis=1)
+    squares = tf.reduce_sum(planets[..., 2:4] ** 2, axis=-1)  # eccentricities
+    of_discs = planets.shape[1] * math.log(4 / np.pi)
+    is_orbit = tf.reduce_all(squares < ROOT**2, axis=1)
+    return tf.where(is_orbit, -0.5 * (chi2 + log_norm) + of_discs, -np.inf)
