@@ -15,7 +15,7 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-from keplerian import INSTRUMENTS, ROOT, data, log_likelihood, orbits
+from keplerian import INSTRUMENTS, data, log_likelihood, orbits
 from scipy import special, stats
 from study import finish, is_quick
 from tensorflow_probability import distributions as tfd
@@ -29,16 +29,22 @@ PUBLISHED |= {"log_k_b": (math.log(7.15), 0.033), "log_k_c": (math.log(2.22), 0.
 
 def graph_target(num_planets: int = 2, **options: Any) -> "flowmc.Target":
     """Return the target; `options` go to `flowmc.Target`."""
-    ranges = {}
+    prior, labels = {}, []
     for name, period in list(zip("bc", PERIODS, strict=True))[:num_planets]:
-        ranges |= {f"period_{name}": period, f"log_k_{name}": (math.log(0.2), 3.0)}
-        ranges |= {f"{part}_{name}": (-ROOT, ROOT) for part in "xy"}
-        ranges[f"longitude_{name}"] = (-np.pi, np.pi)
-    ranges |= {f"log_jitter_{name}": (math.log(0.3), 2.3) for name in INSTRUMENTS}
+        prior[f"period_{name}"] = tfd.Uniform(*map(np.float64, period))
+        prior[f"log_k_{name}"] = tfd.Normal(np.log(3.0), 1.0)
+        # Eccentricities fall off as exp(-e / 0.245), at any argument of periastron.
+        prior |= {f"{axis}_{name}": tfd.Normal(0.0, np.float64(0.35)) for axis in "xy"}
+        prior[f"longitude_{name}"] = tfd.Uniform(-np.float64(np.pi), np.pi)
+        axes = [rf"\sqrt{{e}}\{axis}\omega_{name}" for axis in ("cos", "sin")]
+        labels += [f"P_{name}", rf"\ln K_{name}", *axes, rf"\lambda_{name}"]
+    for name in INSTRUMENTS:
+        prior[f"log_jitter_{name}"] = tfd.Normal(np.log(2.0), 0.5)
     return flowmc.Target(
         log_likelihood_fn=log_likelihood,
-        prior={n: tfd.Uniform(*map(np.float64, ends)) for n, ends in ranges.items()},
-        periodic=[name for name in ranges if name.startswith("longitude")],
+        prior=prior,
+        periodic=[name for name in prior if name.startswith("longitude")],
+        labels=[*labels, *(rf"\ln\sigma_{name}" for name in INSTRUMENTS)],
         **options,
     )
 
