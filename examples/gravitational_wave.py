@@ -76,7 +76,9 @@ def main() -> None:
     """Sample with the phase and without it, compare, draw."""
     folder = Path("results", "gravitational_wave")
     folder.mkdir(parents=True, exist_ok=True)
-    size = {"num_particles": 256, "num_draws": 500} if is_quick() else {}
+    size: dict[str, Any] = {"num_particles": 2048}
+    if is_quick():
+        size = {"num_particles": 256, "num_draws": 500, "model": "gaussian"}
     whole = flowmc.sample_smc(graph_target(), seed=7, **size)
     marginal = flowmc.sample_smc(graph_target(has_phase=False), seed=7, **size)
     theta = whole.flat()

@@ -105,7 +105,7 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     checks = compare(int(sys.argv[1]) if len(sys.argv) > 1 else 8, folder)
     exact = phi_four_chain(SITES, field=FIELD)
-    few = {"num_particles": 256, "num_draws": 500} if is_quick() else {}
+    few = {"num_particles": 256, "model": "gaussian"} if is_quick() else {}
     chain = flowmc.sample_smc(graph_target(), seed=4, **few)
     error = chain.log_evidence_error
     found = chain.log_evidence, error, exact.log_evidence, max(0.1, 4 * error)
