@@ -61,9 +61,9 @@ def autocorrelation_time(series: np.ndarray) -> tuple[float, float]:
     power = np.abs(np.fft.fft(series - series.mean(), 2 * steps, axis=0)) ** 2
     covariance = np.fft.ifft(power.mean(axis=1)).real[:steps] / np.arange(steps, 0, -1)
     times = np.cumsum(covariance / covariance[0]) - 0.5
-    window = int(np.argmax(np.arange(steps) > 5 * times))  # Wolff's rule, cruder
-    error = times[window] * np.sqrt(2 * (2 * window + 1) / (steps * chains))
-    return 2 * times[window], 2 * error
+    window = int(np.argmax(np.arange(steps) > 5 * times))  # Wolff's, cruder
+    time = times[window]
+    return 2 * time, 4 * time * np.sqrt((window + 0.5 - time) / (steps * chains))
 
 
 def compare(size: int, folder: Path) -> list[tuple[str, float, float, float, float]]:
