@@ -61,7 +61,8 @@ def autocorrelation_time(series: np.ndarray) -> tuple[float, float]:
     power = np.abs(np.fft.fft(series - series.mean(), 2 * steps, axis=0)) ** 2
     covariance = np.fft.ifft(power.mean(axis=1)).real[:steps] / np.arange(steps, 0, -1)
     times = np.cumsum(covariance / covariance[0]) - 0.5
-    window = int(np.argmax(np.arange(steps) > 5 * times))  # Wolff's, cruder
+    wide = np.append(np.arange(steps - 1) > 5 * times[:-1], True)  # Wolff's, cruder
+    window = int(np.argmax(wide))
     time = times[window]
     return 2 * time, 4 * time * np.sqrt((window + 0.5 - time) / (steps * chains))
 
@@ -75,10 +76,9 @@ def compare(size: int, folder: Path) -> list[tuple[str, float, float, float, flo
     flow = flowmc.models.make("realnvp", event_size=size**2, base=base, **shape)
     flowmc.fit(flow, target=target, loss="reverse_kl", max_steps=train, seed=4)
     start, checks = flow.sample(64, seed=4).numpy(), []
-    jumps = flowmc.kernels.make("independence", model=flow)
-    trajectories = flowmc.kernels.make("hmc", trajectory_length=1.0)
+    kernels = {"flow": flowmc.kernels.make("independence", model=flow)}
+    kernels["HMC"] = flowmc.kernels.make("hmc", trajectory_length=1.0)
     figure, axes = plt.subplots(2, 1, figsize=(8, 5), sharex=True, layout="constrained")
-    kernels = {"flow": jumps, "HMC": trajectories}
     for axis, (name, kernel) in zip(axes, kernels.items(), strict=True):
         chains = flowmc.run_chains(kernel, target, start, **run)
         quadratic, quartic = parts(chains.theta.reshape(-1, size**2), size)

@@ -84,6 +84,14 @@ def test_autocorrelation_time_of_a_known_process(example, correlation):
     assert 0.6 < np.std(pulls) < 1.4
 
 
+def test_series_shorter_than_its_memory_has_a_large_error(example):
+    """No window is wide enough; the time must not look short because of that."""
+    steps = np.random.default_rng(5).normal(size=(200, 16))
+    time, error = example.autocorrelation_time(np.cumsum(steps, axis=0))
+    assert time < 0 or time > 20
+    assert error > 1
+
+
 def test_chain_has_its_prior_and_its_exact_weight(example):
     target = example.graph_target()
     exact = phi_four_chain(example.SITES, field=example.FIELD)
