@@ -62,7 +62,7 @@ def draw_sky(theta: np.ndarray, path: Path) -> None:
     (east, north), (east_in, north_in) = [
         (np.arctan2(s[:, 1], s[:, 0]), np.arcsin(s[:, 2])) for s in sources
     ]
-    axis.hexbin(east, north, gridsize=70, cmap="magma_r", mincnt=1, bins="log")
+    axis.plot(east, north, ".", color="tab:red", ms=2, alpha=0.2, label="draws")
     axis.plot(
         east_in, north_in, "*", color="tab:cyan", ms=14, mec="k", label="injected"
     )
