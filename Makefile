@@ -24,6 +24,7 @@ help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 CLUSTER_STAMP := $(VENV)/.installed-cluster
+ADAPTERS_STAMP := $(VENV)/.installed-adapters
 
 # The stamp is younger than setup.cfg, or the environment is brought up to date.
 # radvel carries the K2-24 velocities; its own requirements need a compiler, and the
@@ -61,7 +62,13 @@ $(CLUSTER_STAMP): $(STAMP)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[cluster]'
 	@touch $@
 
-test-full: $(CLUSTER_STAMP) ## The long tests, the site, then every example at its smallest size
+# Packages that flowmc runs in, or converts to: the default tests need none of them.
+$(ADAPTERS_STAMP): $(STAMP)
+	@echo "Installing bilby, cobaya and GetDist into $(VENV) for the long tests."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[adapters]'
+	@touch $@
+
+test-full: $(CLUSTER_STAMP) $(ADAPTERS_STAMP) ## The long tests, the site, then every example at its smallest size
 	@$(MAKE) --no-print-directory docs
 	$(BIN)/python -m pytest -m full $(PARALLEL) --durations=10 tests/unit
 	$(BIN)/python -m pytest -m full $(PARALLEL) --durations=10 tests/conformance tests/statistical

@@ -14,6 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from command_tables import commands, config_keys, json_documents
 from measured import measured_samplers, measured_smc, missed_goals
 
 DOCS = Path(__file__).parent
@@ -36,7 +37,10 @@ WITH_METHODS = (
 )
 LATER = ("clusters", "emcee")  # named in the index, shown once they are written
 WITH_BASES = ("Posterior",)  # also those of its base
-ROOMS = ("adapters", "models", "moves", "targets", "results", "transforms")
+ROOMS = (
+    *("adapters", "models", "moves", "targets", "results", "transforms"),
+    "validation",
+)
 
 
 def fill(name: str, source: list[str]) -> None:
@@ -234,8 +238,11 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "api_protocols": api_protocols,
     "api_rooms": api_rooms,
     "api_settings": api_settings,
+    "commands": commands,
+    "config_keys": config_keys,
     "further_pages": further_pages,
     "gallery": gallery,
+    "json_documents": json_documents,
     "measured_samplers": measured_samplers,
     "measured_smc": measured_smc,
     "missed_goals": missed_goals,

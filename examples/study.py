@@ -5,11 +5,18 @@ Nothing happens when this file is run by itself.
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+import numpy as np
 
 import flowmc
 
+# A quick run learns no network and needs no gradients: less to train and to compile.
+QUICK = {"num_draws": 200, "model": "gaussian", "kernel": "t_pcn"}
+SHARES = (0.68, 0.95)
+MOST_DOTS = 4000
+BLUE, ORANGE = "#3566a8", "#d9822b"
 Check = tuple[str, float, float, float, float]
 
 
@@ -48,8 +55,7 @@ def finish(posterior: "flowmc.Posterior", name: str, checks: Sequence[Check]) ->
     )
     agree = [_holds(*check) for check in checks]
 
-    folder = Path("results", name)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = _folder(name)
     for kind in ("corner", "trace", "training"):
         getattr(posterior, f"plot_{kind}")(folder / f"{kind}.png")
     posterior.save(folder / "posterior.h5")
@@ -66,3 +72,58 @@ def _holds(
     word = "agrees" if agrees else "DIFFERS"
     print(f"{what}: found {found:.5g} +- {error:.2g}, truth {truth:.5g}, {word}")
     return bool(agrees)
+
+
+def draw_planes(
+    name: str,
+    labels: tuple[str, str],
+    panels: Mapping[str, Sequence[np.ndarray]],
+    *,
+    mark: tuple[float, float] | None = None,
+) -> None:
+    """Save results/NAME/planes.png: draws as dots, 68 and 95 % of a grid as contours.
+
+    Args:
+        name: Of the study.
+        labels: Of the two axes.
+        panels: Title -> draws `[n, 2]`; the grid's two coordinates, `[i, j]` or `[i]`
+            and `[j]`; posterior mass and area of each of its points, `[i, j]`.
+        mark: A point to be marked by a cross, such as the simplest model.
+    """
+    import matplotlib.pyplot as plt
+
+    size = (0.6 + 3.6 * len(panels), 3.6)
+    figure, axes = plt.subplots(1, len(panels), figsize=size, squeeze=False)
+    for ax, title in zip(axes[0], panels, strict=True):
+        draws, x, y, mass, area = panels[title]
+        if x.ndim == 1:
+            x, y = np.meshgrid(x, y, indexing="ij")
+        shown = draws[:: 1 + len(draws) // MOST_DOTS]
+        ax.plot(*shown.T, ".", color=BLUE, ms=3, alpha=0.35, mew=0, label="draws")
+        levels = sorted(_level(mass, area, share) for share in SHARES)
+        ax.contour(x, y, mass / area, levels, colors=ORANGE, linestyles=["--", "-"])
+        for share, style in zip(SHARES, ("-", "--"), strict=True):
+            ax.plot([], [], style, color=ORANGE, label=f"{share:.0%} of the grid")
+        if mark is not None:
+            ax.plot(*mark, "x", color="black", ms=8, mew=1.5)
+        ax.set(title=title, xlabel=labels[0], ylabel=labels[1])
+    legend = axes[0, 0].legend(frameon=False, fontsize=8)
+    legend.get_lines()[0].set(alpha=1, markersize=6)
+    figure.tight_layout()
+    figure.savefig(_folder(name) / "planes.png", dpi=150)
+    plt.close(figure)
+
+
+def _level(mass: np.ndarray, area: np.ndarray, share: float) -> float:
+    """Return the density above which `share` of the grid's mass lies."""
+    density = (mass / area).ravel()
+    order = np.argsort(-density)
+    above = np.cumsum(mass.ravel()[order])
+    return float(density[order][np.searchsorted(above, share * above[-1])])
+
+
+def _folder(name: str) -> Path:
+    """Return results/NAME, made if it does not exist."""
+    folder = Path("results", name)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

@@ -49,8 +49,9 @@ class TargetSection(_Section):
     """Where the posterior is defined.
 
     Attributes:
-        posterior: `file.py:name` or `package.module:name`; the name is a function that
-            returns a `flowmc.Target`, or a target.
+        posterior: `file.py:name` (seen from the configuration's folder) or
+            `package.module:name`; the name is a function that returns a
+            `flowmc.Target`, or a target.
         arguments: Keywords for that function.
     """
 
@@ -63,7 +64,18 @@ class SampleSection(_Section):
 
     Attributes:
         sampler: "mcmc" for `flowmc.sample`, "smc" for `flowmc.sample_smc`.
-        num_particles: Of "smc" alone; `num_chains` and `initial` are of "mcmc".
+        num_particles: Particles, of "smc" alone, where it is 1024 unless given.
+        num_draws: Draws of each chain; of "smc" in all, 4000 unless given.
+        num_chains: Chains, moved together; of "mcmc" alone.
+        model: "auto", or a family of `flowmc list models`.
+        kernel: "auto", or a local kernel of `flowmc list kernels`.
+        initial: Starting positions, a row for each chain; of "mcmc" alone.
+        schedule: Table of settings of warm-up and training.
+        target_ess: Go on until the smallest bulk ESS is at least this.
+        max_evaluations: Most evaluations of the log-density and its gradient in all.
+        max_seconds: Most seconds; draws then depend on the machine.
+        device: Where to compute; "auto" takes a GPU if there is one.
+        seed: Same seed, same draws.
     """
 
     sampler: Literal["mcmc", "smc"] = "mcmc"
@@ -114,7 +126,13 @@ class OutputSection(_Section):
 
 
 class Config(_Section):
-    """A whole configuration; unknown keys are errors."""
+    """A whole configuration; unknown keys are errors.
+
+    Attributes:
+        target: Where the posterior is defined.
+        sample: How it is sampled.
+        output: Which files are written besides posterior.h5.
+    """
 
     target: TargetSection
     sample: SampleSection = SampleSection()

@@ -17,6 +17,7 @@ __all__ = [
     "silence_stdout",
     "verdict_code",
     "write_error",
+    "write_json_error",
 ]
 
 import json
@@ -103,9 +104,13 @@ def write_error(error: BaseException, *, debug: bool, as_json: bool) -> None:
         traceback.print_exception(error, file=sys.stderr)
     sys.stderr.write(f"flowmc: {message}\n")
     if as_json:
-        kind, code = type(error).__name__, exit_code(error)
-        result = {"error": message, "error_type": kind, "exit_code": code}
-        sys.stdout.write(json.dumps(result) + "\n")
+        write_json_error(message, kind=type(error).__name__, code=exit_code(error))
+
+
+def write_json_error(message: str, *, kind: str, code: int) -> None:
+    """Write the document that stands on stdout in place of a result."""
+    result = {"exit_code": code, "error": message, "error_type": kind}
+    sys.stdout.write(json.dumps(result) + "\n")
 
 
 def silence_stdout() -> None:

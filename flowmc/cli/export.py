@@ -18,7 +18,8 @@ def export_posterior(posterior: Any, *, form: str, folder: Path) -> list[Path]:
     Args:
         posterior: The `flowmc.Posterior`.
         form: One of `FORMATS`: "arviz" (posterior.nc), "getdist" (text files in
-            chains/, one a chain, and .paramnames) or "csv" (posterior.csv).
+            chains/, one a chain, with names, ranges and properties) or "csv"
+            (posterior.csv).
         folder: Existing folder.
 
     Returns:
@@ -52,21 +53,24 @@ def _export_csv(posterior: Any, folder: Path) -> list[Path]:
 
 
 def _export_getdist(posterior: Any, folder: Path) -> list[Path]:
+    from flowmc.adapters import getdist_names as names
+    from flowmc.adapters.chain_rows import chain_rows
     from flowmc.results.files import atomic_path, atomic_write
 
     chains = folder / "chains"
     chains.mkdir(exist_ok=True)
-    root = chains / "posterior"
-    labels = [label.strip("$") for label in posterior.labels]
-    pairs = zip(posterior.names, labels, strict=True)
-    lines = [f"{name} {label}" for name, label in pairs]
-    lines += [f"{name}* {name}" for name in posterior.derived]  # * marks derived
-    written = [Path(f"{root}.paramnames")]
-    atomic_write(written[0], ("\n".join(lines) + "\n").encode())
-    for chain, columns in enumerate(_chains(posterior)):
-        *parameters, log_prob = columns
+    root, columns = chains / "posterior", names.columns_of(posterior)
+    texts = {
+        "paramnames": names.paramnames_text(columns),
+        "ranges": names.ranges_text(columns),
+        "properties.ini": names.properties_text(posterior),
+    }
+    written = [Path(f"{root}.{ending}") for ending in texts]
+    for path, text in zip(written, texts.values(), strict=True):
+        atomic_write(path, text.encode())
+    for chain, rows in enumerate(chain_rows(posterior)):
         # Weight, minus log posterior, parameters.
-        table = np.column_stack([np.ones_like(log_prob), -log_prob, *parameters])
+        table = np.column_stack([rows.weight, -rows.log_prob, rows.values])
         path = Path(f"{root}_{chain + 1}.txt")
         with atomic_path(path) as temporary:
             np.savetxt(temporary, table, fmt="%.17g")

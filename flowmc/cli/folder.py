@@ -56,6 +56,11 @@ class OutputFolder:
         names = (CHECKPOINT, f"{CHECKPOINT}.previous")
         return any(self.file(name).exists() for name in names)
 
+    def present_files(self) -> list[Path]:
+        """Return the files of a finished run that are here."""
+        names = (POSTERIOR, *PRODUCTS, RESOLVED)
+        return [self.file(name) for name in names if self.file(name).exists()]
+
     def create(self) -> None:
         """Create the folder if it is missing, and make sure it can be written.
 

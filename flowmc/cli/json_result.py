@@ -1,6 +1,17 @@
-"""A result as one JSON document, for programs that call `flowmc run --json`."""
+"""Results as JSON documents, for programs that call a command with `--json`.
 
-__all__ = ["result_document", "write_json"]
+Each document is plain values, has an `exit_code`, and is described key by key in
+`flowmc.cli.json_keys`.
+"""
+
+__all__ = [
+    "diagnosis_document",
+    "files_document",
+    "names_document",
+    "plain",
+    "result_document",
+    "write_json",
+]
 
 import json
 import math
@@ -46,7 +57,40 @@ def result_document(
         "output": str(path),
         "files": [file.name for file in files],
     }
-    return _plain(document)
+    return plain(document)
+
+
+def diagnosis_document(diagnosis: Any, *, code: int) -> dict[str, Any]:
+    """Return what `flowmc diagnose` found."""
+    found = diagnosis.diagnostics
+    columns = {
+        "r_hat": found.r_hat,
+        "ess_bulk": found.ess_bulk,
+        "ess_tail": found.ess_tail,
+    }
+    document = {
+        "exit_code": code,
+        "verdict": {"ok": diagnosis.ok, "reasons": list(diagnosis.reasons)},
+        "findings": list(diagnosis.findings),
+        "parameters": {
+            name: {key: values[index] for key, values in columns.items()}
+            for index, name in enumerate(found.names)
+        },
+        "acceptance": found.acceptance,
+        "pareto_k": found.pareto_k,
+    }
+    return plain(document)
+
+
+def files_document(paths: Sequence[Path], *, folder: Path) -> dict[str, Any]:
+    """Return what `flowmc plot`, `report` and `export` wrote."""
+    files = [path.relative_to(folder).as_posix() for path in paths]
+    return {"exit_code": 0, "output": str(folder), "files": files}
+
+
+def names_document(what: str, found: Mapping[str, str]) -> dict[str, Any]:
+    """Return what `flowmc list` lists: name -> first line of its documentation."""
+    return {"exit_code": 0, "listing": what, "names": dict(found)}
 
 
 def write_json(document: Mapping[str, Any]) -> None:
@@ -54,11 +98,12 @@ def write_json(document: Mapping[str, Any]) -> None:
     sys.stdout.write(json.dumps(document, indent=2, allow_nan=False) + "\n")
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return nested values as JSON has them; a number that is not finite is None."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if hasattr(value, "item"):  # a NumPy scalar
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):

@@ -1,4 +1,4 @@
-"""The `flowmc` command: its subcommands and their options, and nothing heavy.
+"""The `flowmc` command: `run`, the table of its sisters, and nothing heavy.
 
 Each command imports what it needs when it runs, so that `flowmc --help` answers at
 once.  Exit codes are in `flowmc.cli.exits`.
@@ -8,12 +8,12 @@ __all__ = ["app", "main"]
 
 import sys
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from flowmc.cli.commands import COMMANDS
 from flowmc.cli.exits import (
     EXIT_BROKEN_PIPE,
     EXIT_GOOD,
@@ -21,35 +21,15 @@ from flowmc.cli.exits import (
     EXIT_USAGE,
     reports_errors,
     silence_stdout,
+    write_json_error,
 )
+from flowmc.cli.options import DebugOption, JsonOption, QuietOption
 
 app = typer.Typer(
     name="flowmc",
-    add_completion=False,
     rich_markup_mode=None,  # plain help: loading rich for it takes longer than all else
     pretty_exceptions_enable=False,
 )
-
-OutArgument = Annotated[
-    Path, typer.Argument(metavar="OUT", help="Folder of a finished run.")
-]
-DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
-
-
-class ExportFormat(StrEnum):
-    """What `flowmc export` can write."""
-
-    arviz = "arviz"
-    getdist = "getdist"
-    csv = "csv"
-
-
-class Listing(StrEnum):
-    """What `flowmc list` can show."""
-
-    models = "models"
-    kernels = "kernels"
-    losses = "losses"
 
 
 @app.callback(invoke_without_command=True)
@@ -73,7 +53,6 @@ def flowmc(
         typer.echo(context.get_help())
 
 
-@app.command()
 @reports_errors
 def run(
     config: Annotated[
@@ -96,10 +75,8 @@ def run(
         bool,
         typer.Option("--test", help="Evaluate the target once per chain, time it."),
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="The result as JSON on stdout.")
-    ] = False,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> int:
     """Sample a posterior and write the results to OUT."""
@@ -120,65 +97,8 @@ def run(
     )
 
 
-@app.command()
-@reports_errors
-def summary(out: OutArgument, debug: DebugOption = False) -> int:
-    """Show parameters, evidence, cost, and settings with their reasons."""
-    from flowmc.cli import inspection
-
-    return inspection.summary(out)
-
-
-@app.command()
-@reports_errors
-def diagnose(out: OutArgument, debug: DebugOption = False) -> int:
-    """Judge the draws again: reasons and remedies; exit 0 or 3 by the verdict."""
-    from flowmc.cli import inspection
-
-    return inspection.diagnose(out)
-
-
-@app.command()
-@reports_errors
-def plot(out: OutArgument, debug: DebugOption = False) -> int:
-    """Draw the pictures of a run again: corner.png, trace.png and more."""
-    from flowmc.cli import inspection
-
-    return inspection.plot(out)
-
-
-@app.command()
-@reports_errors
-def report(out: OutArgument, debug: DebugOption = False) -> int:
-    """Write report.html again."""
-    from flowmc.cli import inspection
-
-    return inspection.report(out)
-
-
-@app.command()
-@reports_errors
-def export(
-    out: OutArgument,
-    to: Annotated[ExportFormat, typer.Option("--to", help="Format.")],
-    debug: DebugOption = False,
-) -> int:
-    """Write the draws for another program."""
-    from flowmc.cli import inspection
-
-    return inspection.export(out, form=to.value)
-
-
-@app.command("list")
-@reports_errors
-def list_names(
-    what: Annotated[Listing, typer.Argument(help="Which names.")],
-    debug: DebugOption = False,
-) -> int:
-    """List what a configuration can name."""
-    from flowmc.cli.listing import show_names
-
-    return show_names(what.value, quiet=not debug)
+for name, command in {"run": run, **COMMANDS}.items():
+    app.command(name)(command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -196,9 +116,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The parser's usage errors; their class has moved between typer's versions.
         if not hasattr(error, "format_message"):
             raise
-        message = " ".join(error.format_message().split())
-        sys.stderr.write(f"flowmc: {message.rstrip('.')}. Try `flowmc --help`.\n")
         code = EXIT_USAGE
+        message = " ".join(error.format_message().split())
+        message = f"{message.rstrip('.')}. Try `flowmc --help`."
+        sys.stderr.write(f"flowmc: {message}\n")
+        if "--json" in words:
+            write_json_error(message, kind="UsageError", code=code)
     try:
         sys.stdout.flush()
     except BrokenPipeError:

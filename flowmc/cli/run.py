@@ -23,9 +23,9 @@ from flowmc.cli.products import write_products
 from flowmc.cli.quiet import import_tensorflow
 from flowmc.cli.resolved import check_same_run, write_resolved
 from flowmc.cli.schedule import build_schedule
-from flowmc.cli.signals import stop_on_signals
 from flowmc.cli.target_loader import load_target
 from flowmc.core.errors import ConfigurationError
+from flowmc.core.signals import stop_on_signals
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 __all__ = ["Trial", "try_out"]
 
-import json
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from flowmc.cli.config import Config
+from flowmc.cli.json_result import write_json
 from flowmc.core.errors import ConfigurationError
 from flowmc.core.seeds import fold_in
 
@@ -50,8 +50,8 @@ class Trial:
     def show(self, *, as_json: bool = False) -> None:
         """Write the trial to stdout."""
         if as_json:
-            document = asdict(self) | {"estimated_seconds": self.estimated_seconds}
-            sys.stdout.write(json.dumps(document) + "\n")
+            estimate = {"estimated_seconds": self.estimated_seconds}
+            write_json({"exit_code": 0, **asdict(self), **estimate})
             return
         sys.stdout.write("\n".join(self._lines()) + "\n")
 

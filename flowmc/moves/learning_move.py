@@ -233,6 +233,7 @@ class LearningMove(emcee.moves.Move):
                 "a new move for it."
             )
         if self._is_restored:
+            self._adaptation.check_start(state.coords, state.log_prob)
             self._is_restored = False
             self._position.recount(partial(num_stored_steps, model))
         return self._adaptation

@@ -205,6 +205,7 @@ class Annealer:
         learner.replay.clear()
         learner.replay.add(x, log_prob=temper(log_prob, reference, b))
         learner.follow(level=level, is_poor=not acceptance > POOR_JUMPS and level > 1)
+        learner.keep_warm(b)
 
     def record(self, moves: Moves, *, b, log_evidence, is_new) -> None:
         """Enter what sweeps visited at `b` into the ladder."""

@@ -15,6 +15,7 @@ from flowmc.results.verdict import PARETO_K_LIMIT, judge
 from flowmc.sampling.columns import (
     cost_of,
     derived_of,
+    domain_of,
     log_likelihood_of,
     theta_of,
     warmup_of,
@@ -78,7 +79,7 @@ def assemble(
         stats=stats,
         **_quoted(evidences, diagnostics.pareto_k),
         evidence=evidences,
-        config={**config, **_pilot(engine, state, chunk.log_prob.size)},
+        config=config | domain_of(space) | _pilot(engine, state, chunk.log_prob.size),
         history=state.history,
         cost=cost_of(spend(state, started, engine.seconds - before)),
         saved_model=to_saved(engine.learner.model),

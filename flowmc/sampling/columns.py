@@ -3,11 +3,14 @@
 __all__ = [
     "cost_of",
     "derived_of",
+    "domain_of",
     "log_likelihood_of",
     "theta_of",
     "warmup_of",
     "weighted_of",
 ]
+
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +29,13 @@ def cost_of(state: RunState) -> Cost:
         gradient_calls=state.num_gradient,
         seconds=seconds,
     )
+
+
+def domain_of(space: Space) -> dict[str, Any]:
+    """Return the parameters' bounds, and which are circular, for `config`."""
+    target = space.target
+    periodic = [target.names[index] for index in target.periodic]
+    return {"bounds": target.bounds.tolist(), "periodic": periodic}
 
 
 def theta_of(space: Space, chunk: DrawChunk, keep: int) -> tuple:

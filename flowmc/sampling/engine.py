@@ -17,7 +17,6 @@ import numpy as np
 from flowmc.core.errors import LogProbError
 from flowmc.sampling.block import Block
 from flowmc.sampling.faults import enter_tally
-from flowmc.sampling.learner import Learner
 from flowmc.sampling.local_kernels import (
     first_step_size,
     for_annealing,
@@ -29,6 +28,7 @@ from flowmc.sampling.local_kernels import (
 )
 from flowmc.sampling.replicas import check_replicas, make_replicated_block
 from flowmc.sampling.settings import Schedule
+from flowmc.sampling.several import Several
 from flowmc.sampling.space import Space
 from flowmc.sampling.state import RunState, spend
 from flowmc.sampling.sweep import Sweep
@@ -69,7 +69,7 @@ class Engine:
         self.is_free_to_choose = is_free_to_choose
         self.space, self.schedule = space, schedule
         self.num_chains, self.seed, self.progress = num_chains, seed, progress
-        self.learner = Learner(
+        self.learner = Several(
             space.event_size,
             model=model,
             schedule=schedule,

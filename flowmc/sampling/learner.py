@@ -25,7 +25,6 @@ from flowmc.training.trainer import Trainer
 
 FITS_PER_GAP = 4  # of the network while annealing
 MIN_GAIN = 0.01  # nats by which a network must beat the affine map
-FAMILY_GAIN = 0.1  # nats for which another family is taken
 QUICK_ROWS = 2048  # that clusters are looked for in while annealing
 
 
@@ -61,8 +60,16 @@ class Learner(ClosedForms):
         self.train_seconds = 0.0
         self._best_loss = np.inf  # of the last fit, on its held-out draws
 
-    def refit(self, *, window: int, progress: Any) -> tuple[History | None, list[str]]:
+    def refit(
+        self, *, window: int, progress: Any, anew: bool = False
+    ) -> tuple[History | None, list[str]]:
         """Fit everything to the reservoir; decide which map rules from here on.
+
+        Args:
+            window: Number of the fit, for its seeds.
+            progress: Where the fit is shown.
+            anew: Whether the network begins with its first weights: where draws were in
+                an earlier fit, those held out now would flatter what that fit learned.
 
         Returns:
             The network's training history (None if it was not tried) and notes.
@@ -92,7 +99,11 @@ class Learner(ClosedForms):
             is_trained=self._is_trained,
             seed=fold_in(self._seed, "judge", window),
         )
-        history = self._train((window,), progress, whiten=not self._is_trained)
+        begins = anew or not self._is_trained
+        if anew:
+            set_arrays(network, self.initial)
+            self._trainer.adam.reset()
+        history = self._train((window,), progress, whiten=begins)
         gate = judge()
         if not gate.is_accepted:
             set_arrays(network, before)
@@ -133,11 +144,12 @@ class Learner(ClosedForms):
         self._is_trained = True
         self._choose(history)
         self.weigh(draws[self.held(("level", level))])
-        # Fits become rarer as the temperatures go on, and rarer still if they fail.
+        # Fits become rarer as the temperatures go on, and rarer still if they fail; not
+        # where all that is visited counts: what poor jumps lose there never comes back.
         self._num_followed += 1
         is_better = self.rules != "affine"
         gap = (1 + self._num_followed // FITS_PER_GAP) * (1 if is_better else 2)
-        self._next_level = level + gap
+        self._next_level = level + (1 if splits else gap)
 
     def _fall_back(self, draws: np.ndarray) -> None:
         """Let the affine map rule where the network no longer fits the draws."""
@@ -153,20 +165,6 @@ class Learner(ClosedForms):
         if self._is_given and not is_latent(self.network):
             self.restart()
             self.let_rule("affine")
-
-    def try_family(self, family: str, *, window: int, progress: Any) -> str:
-        """Train another family on the same draws; keep the better one."""
-        former = dict(vars(self))  # the very objects: sweeps are compiled with them
-        name, loss, laws = self.family, self._best_loss, self.clusters.mixture
-        self.install(family)
-        self._trainer, self._is_trained = self._make_trainer(), False
-        history, _ = self.refit(window=window, progress=progress)
-        gain = -np.inf if history is None else loss - history.best_loss
-        if self._is_trained and gain > FAMILY_GAIN:  # and the gate let it pass
-            return f"{family} replaces {name}: better by {gain:.2f} nats"
-        vars(self).update(former, train_seconds=self.train_seconds)
-        self.clusters.set(laws)
-        return f"{family} was tried and is no better than {name}"
 
     def restart(self) -> None:
         """Forget what the network has learned: the draws are of another kind now."""

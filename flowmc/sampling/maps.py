@@ -23,7 +23,7 @@ from flowmc.sampling.parts import part_of, spread
 from flowmc.sampling.shares import GIVEN_SHARES, NO_CLUSTERS, fit_shares, share_out
 
 AFFINE = "gaussian"
-RULES = ("affine", "network", "mixture")
+RULES = ("affine", "network", "mixture", "several")
 MOST_WEIGHED = 2048  # draws that shares are fitted to
 
 
@@ -41,7 +41,7 @@ class Maps:
     Attributes:
         affine: One affine map for all draws: coordinates for local steps.
         clusters: A normal law for each cluster of the draws: what is proposed from.
-        rules: "affine", "network" or "mixture".
+        rules: "affine", "network", "mixture" or "several".
         is_mixed: Whether the second network takes part.
     """
 

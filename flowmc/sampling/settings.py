@@ -25,10 +25,12 @@ DESCENT_PART = 8  # of a budget, for the descents of each group
 MOST_LONGER = 8  # times as long as usual that windows may be
 ROWS_PER_PARAMETER, MOST_ROWS = 200, 131_072  # of the reservoir
 # Of `smc_schedule`: heavy tails of all, and of each cluster; the steps of a sweep;
-# first draws, as a multiple of one temperature's.
+# first draws, as a multiple of one temperature's; networks at the end, and steps of a
+# fit at one temperature.
 SMC_TAILS, SMC_WIDE = 0.05, 0.1
 SMC_LOCAL, SMC_JUMPS = 2, 4
 SMC_FIRST = 2
+SMC_NETWORKS, SMC_STEPS = 4, 1000
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,8 @@ class Schedule:
             a cluster of the draws; fewer in many dimensions.  1: the affine map alone.
         wide_share: Part of each cluster's normal law, and of a network's base, that is
             a wider copy of it.
+        num_networks: Networks of the frozen proposal of `sample_smc`; 1: the one that
+            was trained on the way.
         num_importance: Codes a point in the jumps of a VAE.
         adapt_every: Sweeps between two changes of a step size in warm-up.
         record_per_sweep: States of each sweep that enter the reservoir.
@@ -117,6 +121,7 @@ class Schedule:
     defensive_weight: float = 0.1
     max_clusters: int = 32
     wide_share: float = 0.0
+    num_networks: int = 1
     num_importance: int = 8
     adapt_every: int = 4
     record_per_sweep: int = 8
@@ -133,6 +138,7 @@ class Schedule:
             "num_importance",
             "num_jumps",
             "num_local",
+            "num_networks",
             "record_per_sweep",
         ):
             check_positive_integer(getattr(self, name), name=f"schedule.{name}")
@@ -209,12 +215,14 @@ def smc_schedule() -> Schedule:
         rows_per_sweep=sweep,
         max_sweeps=2,
         recycles=True,
+        train_steps=SMC_STEPS,
     )
     return Schedule(
         num_local=SMC_LOCAL,
         num_jumps=SMC_JUMPS,
         defensive_weight=SMC_TAILS,
         wide_share=SMC_WIDE,
+        num_networks=SMC_NETWORKS,
         second_group=False,
         anneal=anneal,
     )

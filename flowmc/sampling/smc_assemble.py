@@ -19,6 +19,7 @@ from flowmc.results.weighted_statistics import for_weighted
 from flowmc.sampling.columns import (
     cost_of,
     derived_of,
+    domain_of,
     log_likelihood_of,
     warmup_of,
     weighted_of,
@@ -72,7 +73,7 @@ def assemble_smc(
         log_evidence=value,
         log_evidence_error=error,
         evidence=evidence,
-        config={**config, "pilot": _pilot(engine, state, log_weight)},
+        config=config | domain_of(space) | _pilot(engine, state, log_weight),
         history=state.history,
         cost=cost_of(spend(state, started, engine.seconds - before)),
         saved_model=to_saved(engine.learner.model),
@@ -153,4 +154,4 @@ def _pilot(engine: Engine, state: RunState, log_weight: np.ndarray) -> dict[str,
         "num_jumps": f"{num_jumps}: of a sweep, drawn and evaluated in one batch",
         "proposal": f"{engine.learner.model.name}, with heavy tails, frozen",
     }
-    return {"num_weighted": len(log_weight), "reasons": reasons}
+    return {"pilot": {"num_weighted": len(log_weight), "reasons": reasons}}

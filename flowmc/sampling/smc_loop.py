@@ -142,6 +142,7 @@ class SmcLoop(MainLoop):
     def _return(self, state: RunState) -> RunState:
         """Go back to learning, from the draws as well: they are final no longer."""
         carrier, engine = self._carrier, self._engine
+        engine.learner.dissolve()
         particles = carrier.restore(state)
         give_back(carrier.annealer, engine.space, state)
         record = WindowRecord(

@@ -30,7 +30,7 @@ SWEEPS = 2  # of a window
 MOST_WINDOWS = 6
 LEAST_HOPED = 1.2  # times the efficiency, after another window
 BEST = 0.9  # effective draws for each proposal that no map exceeds
-POOR, OTHER_FAMILY = 0.1, "spline_autoregressive"
+FIT_ALONE = 0.8  # efficiency from which one network does
 
 
 def begin(engine: Engine, carrier: Carrier, state: RunState) -> RunState:
@@ -114,10 +114,30 @@ def is_worth_more(now: float, before: float, *, wanted: float, cost: float) -> b
 
 
 def freeze(engine: Engine, state: RunState) -> RunState:
-    """End learning: from here on no weight changes."""
+    """End learning, with further networks where one falls short: no weight changes."""
+    state = _convene(engine, state)
     learned = {**state.learned, **engine.learner.to_arrays()}
     scalars = {**state.scalars, "windows": state.unit}
     return replace(state, phase="draw", unit=0, learned=learned, scalars=scalars)
+
+
+def _convene(engine: Engine, state: RunState) -> RunState:
+    """Fit further networks for the final proposal, where the first one falls short."""
+    count = engine.schedule.num_networks
+    if count < 2 or state.scalars.get("efficiency", 0.0) >= FIT_ALONE:
+        return state
+    window, before = len(state.history), engine.learner.train_seconds
+    note = engine.learner.convene(count, window=window, progress=engine.progress)
+    if not note:
+        return state
+    record = WindowRecord(
+        name="further networks",
+        model=engine.learner.model.name,
+        num_steps=0,
+        settings={"seconds": engine.learner.train_seconds - before},
+        notes=(note,),
+    )
+    return replace(state, history=(*state.history, record))
 
 
 def _sweep(
@@ -160,12 +180,7 @@ def _refit(
     """Fit to what the ladder knows of `b`; return the fit as a window of no steps."""
     learner, number = engine.learner, len(state.history)
     carrier.fill_reservoir(b, label=f"reservoir {number}")
-    training, notes = learner.refit(window=number, progress=engine.progress)
-    efficiency = state.scalars.get("efficiency", 1.0)
-    has_tried = any(OTHER_FAMILY in n for w in state.history for n in w.notes)
-    if engine.is_free_to_choose and efficiency < POOR and not has_tried:
-        again = 2000 + number
-        notes.append(learner.try_family(OTHER_FAMILY, window=again, progress=False))
+    training, notes = learner.refit(window=number, progress=engine.progress, anew=True)
     if is_misled and learner.rules == "network":
         learner.let_rule("affine")
         notes.append(f"the last window's proposals liked {learner.affine_name} better")

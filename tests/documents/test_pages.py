@@ -24,7 +24,7 @@ APART = ("extending",)
 # Compiling and training take long; these are run with the long tests.
 LONG = (
     *("clusters", "emcee", "gpu", "kernels", "log_densities", "performance"),
-    *("start", "tfp", "theory", "vae"),
+    *("adapters", "start", "tfp", "theory", "vae"),
 )
 PAGES = pages()
 

@@ -17,7 +17,7 @@ MOVES, WORKERS = "unit/moves/test_flow_move.py", "faults/test_workers.py"
 POOLS, OWN = "unit/parallel/test_every_pool.py", "unit/parallel/test_process_pool.py"
 ORDERED, EMCEE = "unit/parallel/test_ordered_map.py", "unit/parallel/test_emcee.py"
 INDEPENDENCE = f"{KERNELS}test_independence.py"
-ADAPTATION, SIGNALS = "unit/moves/test_adaptation.py", "unit/cli/test_signals.py"
+ADAPTATION, SIGNALS = "unit/moves/test_adaptation.py", "unit/core/test_signals.py"
 CHECKPOINT, RUN = "unit/results/test_checkpoint.py", "unit/cli/test_run.py"
 
 # Row: what goes wrong, and the tests of what must then happen.

@@ -8,7 +8,7 @@ import tensorflow_probability as tfp
 import flowmc
 from flowmc import kernels
 from flowmc.adapters import from_tfp, to_tfp
-from flowmc.adapters.to_tfp import ToTfp
+from flowmc.adapters.kernel_to_tfp import ToTfp
 from flowmc.core.errors import ConfigurationError, TargetError
 from flowmc.kernels.cycle import Cycle
 from flowmc.sampling.host_stepper import HostStepper

@@ -7,6 +7,7 @@ import pytest
 
 from flowmc.cli.export import FORMATS, export_posterior
 from flowmc.core.errors import ConfigurationError
+from flowmc.results.arviz_shim import import_arviz
 
 
 def test_csv_reads_back_exactly(posterior, tmp_path):
@@ -24,8 +25,11 @@ def test_csv_reads_back_exactly(posterior, tmp_path):
 
 
 def test_getdist_files(posterior, tmp_path):
-    names, *chains = export_posterior(posterior, form="getdist", folder=tmp_path)
+    written = export_posterior(posterior, form="getdist", folder=tmp_path)
+    names, ranges, properties, *chains = written
     assert names.read_text() == "mass m\nspin \\chi\nenergy* energy\n"
+    assert ranges.name == "posterior.ranges"
+    assert properties.read_text() == "burn_removed = True\nsampler = mcmc\n"
     assert len(chains) == posterior.num_chains
     table = np.loadtxt(chains[1])
     np.testing.assert_array_equal(table[:, 0], 1.0)
@@ -37,7 +41,14 @@ def test_getdist_files(posterior, tmp_path):
 def test_arviz_file(posterior, tmp_path):
     (path,) = export_posterior(posterior, form="arviz", folder=tmp_path)
     assert path.name == "posterior.nc"
-    assert path.stat().st_size > 1000
+    found = import_arviz().from_netcdf(str(path))
+    chains = found["posterior"]
+    np.testing.assert_array_equal(chains["mass"].values, posterior.theta[:, :, 0].T)
+    np.testing.assert_array_equal(
+        found["sample_stats"]["lp"].values, posterior.log_prob.T
+    )
+    assert chains.attrs["inference_library"] == "flowmc"
+    found.close()
 
 
 def test_unknown_format(posterior, tmp_path):

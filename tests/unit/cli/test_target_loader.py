@@ -70,3 +70,41 @@ def test_file_named_like_a_loaded_module_is_refused(config_file):
     (config_file.parent / "json.py").write_text("x = 1\n")
     with pytest.raises(ConfigurationError, match="hides the module json"):
         load(config_file, "json.py:x")
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("line:lime", "line has no `lime`; did you mean `line`?"),
+        ("json:dump_s", "json has no `dump_s`; did you mean `dumps`?"),
+        ("json.absent:x", "there is no module json.absent"),
+        ("absent_module:x", "there is no module absent_module"),
+        ("absent.py:x", "there is no file"),
+        ("line.py", "must have the form `file.py:function`"),
+        ("line.py:", "must have the form `file.py:function`"),
+    ],
+)
+def test_command_names_the_mistake_in_one_line(config_file, name, told, capsys):
+    from flowmc.cli.main import main
+
+    load(config_file, "line.py:line")  # its folder is on the path now
+    text = config_file.read_text().replace("line.py:line", name)
+    config_file.write_text(text)
+    assert main(["run", str(config_file), "--test", "--quiet"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert told in captured.err
+    assert "target.posterior" in captured.err
+
+
+def test_module_of_an_installed_package(config_file, fake_target, monkeypatch):
+    package = config_file.parent / "laws"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "lines.py").write_text("from line import line as steep\n")
+    load(config_file, "line.py:line")
+    target = load(config_file, "laws.lines:steep", arguments="{slope = 3.0}")
+    assert target.slope == 3.0
+    for name in ("laws", "laws.lines"):
+        monkeypatch.delitem(sys.modules, name)

@@ -94,6 +94,13 @@ def test_other_moves_and_dimensions_are_refused(path):
         make_sampler(make(path), size=3).run_mcmc(start(size=3), 1)
 
 
+def test_a_restored_move_refuses_walkers_outside_its_bounds(path):
+    box = [(-20.0, 20.0)] * 2
+    make_sampler(make(path, bounds=box)).run_mcmc(start(), 20)
+    with pytest.raises(ConfigurationError, match="strictly inside `bounds`"):
+        make_sampler(make(path, bounds=box)).run_mcmc(start() + 30.0, 1)
+
+
 def test_a_new_chain_with_an_old_state_counts_from_its_start(path):
     make_sampler(make(path)).run_mcmc(start(), 20)
     move = make(path)

@@ -6,7 +6,7 @@ import pytest
 from flowmc import models
 from flowmc.models.saving import get_arrays
 from flowmc.sampling import judging
-from flowmc.sampling.learner import Learner
+from flowmc.sampling.several import Several
 from flowmc.targets import skewed_gaussian
 from flowmc.training.gate import GateDecision
 from tests.unit.sampling.runs import SCHEDULE, small_model
@@ -14,7 +14,7 @@ from tests.unit.sampling.runs import SCHEDULE, small_model
 
 def make(model=None):
     model = small_model() if model is None else model
-    return Learner(2, model=model, schedule=SCHEDULE, seed=(1, 2))
+    return Several(2, model=model, schedule=SCHEDULE, seed=(1, 2))
 
 
 def offer(learner, draws):

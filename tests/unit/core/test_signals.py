@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from flowmc.cli.signals import stop_on_signals
+from flowmc.core.signals import stop_on_signals
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -18,6 +18,14 @@ def test_first_signal_sets_the_flag(number, capfd):
         assert should_stop()
     assert signal.getsignal(number) is before
     assert "stopping at the next checkpoint" in capfd.readouterr().err
+
+
+def test_only_the_signals_that_are_named_are_heard():
+    before = signal.getsignal(signal.SIGTERM)
+    with stop_on_signals(signals=[signal.SIGALRM], notice=False) as should_stop:
+        assert signal.getsignal(signal.SIGTERM) is before
+        os.kill(os.getpid(), signal.SIGALRM)
+        assert should_stop()
 
 
 def test_second_signal_interrupts_and_handlers_come_back():

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from flowmc.adapters.to_tfp import ToTfp
+from flowmc.adapters.kernel_to_tfp import ToTfp
 from flowmc.core.errors import ConfigurationError
 from flowmc.core.types import Array, Evaluate, Evaluation, Kernel, Request, Seed
 from flowmc.kernels.drive import step_with
