@@ -12,7 +12,7 @@ import numpy as np
 from flowmc.cli.config import Config
 from flowmc.cli.json_result import write_json
 from flowmc.core.errors import ConfigurationError
-from flowmc.core.seeds import fold_in
+from flowmc.core.seeds import fold_in, generator
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,11 @@ def _points(target: Any, sample: Any, label: str) -> np.ndarray:
     if target.has_prior:
         seed = fold_in(sample.seed, "trial", label)
         return np.asarray(target.sample_prior(sample.num_chains, seed=seed))
+    bounds = np.asarray(target.bounds, dtype=np.float64)
+    if np.isfinite(bounds).all():
+        random = generator(fold_in(sample.seed, "trial", label))
+        return random.uniform(*bounds.T, size=(sample.num_chains, len(bounds)))
     raise ConfigurationError(
-        "`--test` needs points to try: the target has no prior and `sample.initial` "
-        "is not set. Give one of them."
+        "`--test` needs points to try: the target has no prior, not all of its bounds "
+        "are finite, and `sample.initial` is not set. Give one of them."
     )
