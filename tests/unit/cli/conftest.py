@@ -52,6 +52,7 @@ class FakeTarget:
     event_size = len(NAMES)
     backend = "numpy"
     has_prior = True
+    bounds = np.full((len(NAMES), 2), [-np.inf, np.inf])
 
     def __init__(self, slope):
         self.slope = slope

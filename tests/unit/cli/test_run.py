@@ -265,6 +265,9 @@ def test_test_option_times_the_target(config_file, sampler, tmp_path, capsys):
 def test_test_option_needs_points(config_file, fake_target, sampler, monkeypatch):
     monkeypatch.setattr(fake_target, "has_prior", False)
     assert main(["run", str(config_file), "--test"]) == 2
+    with monkeypatch.context() as patch:
+        patch.setattr(fake_target, "bounds", np.array([(-1.0, 2.0), (0.0, 3.0)]))
+        assert main(["run", str(config_file), "--test"]) == 0
     text = config_file.read_text()
     config_file.write_text(text.replace("seed = 3", "initial = [[0.5, 1.0]]"))
     assert main(["run", str(config_file), "--test"]) == 0
