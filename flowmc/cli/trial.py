@@ -114,7 +114,8 @@ def _points(target: Any, sample: Any, label: str) -> np.ndarray:
     bounds = np.asarray(target.bounds, dtype=np.float64)
     if np.isfinite(bounds).all():
         random = generator(fold_in(sample.seed, "trial", label))
-        return random.uniform(*bounds.T, size=(sample.num_chains, len(bounds)))
+        low, high = bounds.T
+        return random.uniform(low, high, size=(sample.num_chains, len(bounds)))
     raise ConfigurationError(
         "`--test` needs points to try: the target has no prior, not all of its bounds "
         "are finite, and `sample.initial` is not set. Give one of them."
