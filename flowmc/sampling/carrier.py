@@ -107,6 +107,6 @@ class Carrier:
         random = generator(fold_in(self._engine.seed, label))
         known = pooled(annealer.ladder, annealer.recycled, b)
         count = min(replay.capacity // 2, len(known.x))
-        x, log_prob, _ = known.resample(count, random=random)
+        x, log_prob, _ = known.resample(count, random=random, is_truncated=True)
         replay.clear()
         replay.add(x, log_prob=log_prob)

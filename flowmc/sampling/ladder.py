@@ -10,19 +10,22 @@ Reference: Karamanis and Seljak (2024), arXiv:2407.20722 (persistent sampling); 
 and Chodera (2008), arXiv:0801.1426 (the mixture's weights).
 """
 
-__all__ = ["Ladder"]
+__all__ = ["Ladder", "ladder_error"]
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 from scipy.special import logsumexp
 
+from flowmc.core.records import WindowRecord
 from flowmc.sampling.temper import effective_sample_size, systematic_resample
 from flowmc.sampling.tempering import temper
 
 MOST_LEVELS = 8  # rows of older temperatures weigh nothing by then
 BISECTIONS = 60
+KIN = 4.0  # states of a sweep that are worth an independent one
 
 
 class Ladder:
@@ -161,3 +164,9 @@ class Ladder:
             setattr(self, name, getattr(self, name)[first:])
         for name in ("_count", "_b", "_log_evidence"):
             setattr(self, name, getattr(self, name)[1:])
+
+
+def ladder_error(history: Iterable[WindowRecord]) -> float:
+    """Return the standard error of ln Z that the effective rows of the levels allow."""
+    sizes = [w.settings["ess"] for w in history if "ess" in w.settings]
+    return math.sqrt(sum(KIN / max(size, 1.0) for size in sizes))

@@ -7,6 +7,10 @@ jump is refused, they are what particles are resampled from and maps are fitted 
 Reference: Cappe, Guillin, Marin and Robert (2004), doi:10.1198/106186004X12803
 (population Monte Carlo); Lange (2023), arXiv:2306.16923 (all points of an importance
 nested sampler).
+
+A set's share of the pool is its effective number of draws, with truncated weights: a
+set that happens to meet a far region has few effective draws of its own weights, and
+would lose its say because of what it found.
 """
 
 __all__ = ["RARE", "Recycled", "WeightedRows", "pooled"]
@@ -19,7 +23,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from flowmc.sampling.ladder import Ladder
-from flowmc.sampling.temper import effective_sample_size, systematic_resample
+from flowmc.sampling.temper import effective_sample_size, systematic_resample, truncate
 from flowmc.sampling.tempering import temper
 
 MOST_SETS = 8  # older proposals weigh nothing by then
@@ -37,11 +41,21 @@ class WeightedRows(NamedTuple):
     log_reference: np.ndarray  # [n]
     log_weight: np.ndarray  # [n]
     log_evidence: float
-    size: float  # independent draws that they are worth
+    size: float  # independent draws that they are worth, where one is not all
 
-    def resample(self, n: int, *, random: np.random.Generator) -> tuple:
-        """Return `n` rows in proportion to their weights: x, log_prob, reference."""
-        chosen = systematic_resample(self.log_weight, random=random, n=n)
+    def resample(
+        self, n: int, *, random: np.random.Generator, is_truncated: bool = False
+    ) -> tuple:
+        """Return `n` rows in proportion to their weights: x, log_prob, reference.
+
+        Args:
+            n: Rows to return.
+            random: Source of randomness.
+            is_truncated: Whether no weight counts above the mean times the root of
+                their number: for fits, which copies of a few rows would mislead.
+        """
+        log_weight = truncate(self.log_weight) if is_truncated else self.log_weight
+        chosen = systematic_resample(log_weight, random=random, n=n)
         return self.x[chosen], self.log_prob[chosen], self.log_reference[chosen]
 
 
@@ -134,14 +148,14 @@ class Recycled:
         log_evidence = -math.inf
         if np.isfinite(log_weight).any():
             log_evidence = float(logsumexp(log_weight)) - math.log(len(x))
-        size = effective_sample_size(log_weight)
+        size = effective_sample_size(truncate(log_weight))
         return WeightedRows(x, log_prob, reference, log_weight, log_evidence, size)
 
 
 def pooled(ladder: Ladder, recycled: Recycled, b: float) -> WeightedRows:
     """Return all rows for `b`, every part by what it is worth."""
     log_weight = ladder.log_weight(b)
-    size = effective_sample_size(log_weight) / CORRELATED
+    size = effective_sample_size(truncate(log_weight)) / CORRELATED
     own = WeightedRows(*ladder.rows, log_weight, float(logsumexp(log_weight)), size)
     kept = [part for part in (own, *recycled.sets(b)) if part.size > 0.0]
     total = sum(part.size for part in kept)

@@ -2,7 +2,6 @@
 
 __all__ = ["assemble_smc"]
 
-import math
 import time
 from typing import Any
 
@@ -26,12 +25,11 @@ from flowmc.sampling.columns import (
 )
 from flowmc.sampling.engine import Engine
 from flowmc.sampling.evidence import importance_evidence
+from flowmc.sampling.ladder import ladder_error
 from flowmc.sampling.smc_checks import reasons_against
 from flowmc.sampling.smc_draw import weights_so_far
 from flowmc.sampling.state import RunState, join_chunks, spend
 from flowmc.sampling.temper import systematic_resample
-
-KIN = 4.0  # states of a sweep that are worth an independent one, for the ladder's error
 
 
 def assemble_smc(
@@ -114,9 +112,8 @@ def _evidence(state: RunState, log_weight: np.ndarray) -> dict[str, Any]:
     """Return the evidences: of the frozen proposal, and of the ladder if it ended."""
     found = {"importance": importance_evidence(log_weight)}
     if state.scalars["inverse_temperature"] >= 1.0:
-        levels = [w.settings for w in state.history if "ess" in w.settings]
-        variance = sum(KIN / max(level["ess"], 1.0) for level in levels)
-        found["smc"] = (float(state.scalars["log_evidence"]), math.sqrt(variance))
+        value = float(state.scalars["log_evidence"])
+        found["smc"] = (value, ladder_error(state.history))
     return {name: pair for name, pair in found.items() if pair is not None}
 
 

@@ -16,6 +16,7 @@ from flowmc.results.importance import pareto_shape
 from flowmc.results.verdict import PARETO_K_LIMIT
 from flowmc.sampling.engine import Engine
 from flowmc.sampling.groups import UNSEEN_LIMIT
+from flowmc.sampling.ladder import ladder_error
 from flowmc.sampling.parts import part_of, spread
 from flowmc.sampling.recycled import RARE, Recycled
 from flowmc.sampling.smc_draw import log_q_of, weights_so_far
@@ -23,6 +24,7 @@ from flowmc.sampling.smc_refresh import untouched
 from flowmc.sampling.state import RunState, join_chunks
 
 SIGMAS = 5.0  # of a mean rank
+RANK_SPREAD = 0.25  # of a mean rank, for an error of 1 in ln Z; 1/2 at most
 LEAST_SHIFT = 0.05  # of a mean rank that is told
 LEAST_FIRST = 32  # draws of the reference that an annealing can start from
 MOST_COMPARED = 2048
@@ -129,12 +131,14 @@ def _ranks(engine: Engine, state: RunState) -> Iterator[str]:
     states = states[:, untouched(states.shape[1])]
     weight = np.exp(log_weight - log_weight.max())
     x, weight = join_chunks(state.draws).proposal[weight > 0.0], weight[weight > 0.0]
+    # Chains that came out of the ladder share its error in the mass of a region.
+    shared = RANK_SPREAD * ladder_error(state.history)
     for index, name in enumerate(engine.space.target.names):
         order = np.argsort(x[:, index])
         below = np.cumsum(weight[order]) / weight.sum()
         place = np.searchsorted(x[order, index], states[..., index])
         by_chain = np.append(0.0, below)[place].mean(axis=0)
-        error = by_chain.std(ddof=1) / np.sqrt(len(by_chain))
+        error = np.hypot(by_chain.std(ddof=1) / np.sqrt(len(by_chain)), shared)
         shift = abs(by_chain.mean() - 0.5)
         if shift > max(SIGMAS * error, LEAST_SHIFT):
             yield (

@@ -1,9 +1,10 @@
-"""Effective sizes and resampling of weighted particles.
+"""Effective sizes, truncation and resampling of weighted particles.
 
-Reference: Del Moral, Doucet and Jasra (2006), doi:10.1111/j.1467-9868.2006.00553.x.
+Reference: Del Moral, Doucet and Jasra (2006), doi:10.1111/j.1467-9868.2006.00553.x;
+Ionides (2008), doi:10.1198/106186008X320456 (truncated importance sampling).
 """
 
-__all__ = ["effective_sample_size", "systematic_resample"]
+__all__ = ["effective_sample_size", "systematic_resample", "truncate"]
 
 import numpy as np
 from scipy.special import logsumexp
@@ -14,6 +15,18 @@ def effective_sample_size(log_weight: np.ndarray) -> float:
     if not np.isfinite(log_weight.max(initial=-np.inf)):
         return 0.0
     return float(np.exp(2.0 * logsumexp(log_weight) - logsumexp(2.0 * log_weight)))
+
+
+def truncate(log_weight: np.ndarray) -> np.ndarray:
+    """Return the log weights `[n]`, none above the mean weight times sqrt(n).
+
+    One draw then speaks for at most 1/sqrt(n) of all.  The bound falls away as n
+    grows, and the variance is finite whatever the tail of the weights.
+    """
+    if not np.isfinite(log_weight.max(initial=-np.inf)):
+        return log_weight
+    most = logsumexp(log_weight) - 0.5 * np.log(len(log_weight))
+    return np.minimum(log_weight, most)
 
 
 def systematic_resample(

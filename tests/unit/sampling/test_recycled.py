@@ -6,6 +6,7 @@ from scipy import stats
 
 from flowmc.sampling.ladder import Ladder
 from flowmc.sampling.recycled import MOST_SETS, Recycled, pooled
+from flowmc.sampling.temper import effective_sample_size, truncate
 
 LOG_Z = -3.0  # of the target, a normal law around 1
 REFERENCE = stats.norm(0.0, 3.0)
@@ -38,7 +39,7 @@ def test_each_set_is_weighted_for_any_temperature(b):
     weight = np.exp(rows.log_weight - rows.log_weight.max())
     error = weight.std() / weight.mean() / np.sqrt(len(weight))
     assert abs(rows.log_evidence - evidence_at(b)) < 4.0 * error < 0.05
-    assert rows.size == pytest.approx(weight.sum() ** 2 / (weight**2).sum())
+    assert rows.size == pytest.approx(effective_sample_size(truncate(rows.log_weight)))
 
 
 def test_rows_of_zero_density_count_among_the_draws():
@@ -108,3 +109,22 @@ def test_states_and_proposals_are_pooled_by_what_they_are_worth():
     mean = np.sum(weight * known.x[:, 0])
     assert mean == pytest.approx(1.0, abs=0.08)
     assert known.log_evidence == pytest.approx(LOG_Z, abs=0.08)
+
+
+def test_a_set_that_met_a_far_region_keeps_its_say():
+    """Shares by effective draws of raw weights lose half as much again."""
+    narrow, count, found = stats.norm(2.5, 0.75), 500, {"raw": [], "truncated": []}
+    for repeat in range(100):
+        recycled = Recycled(1)
+        for number in range(MOST_SETS):
+            seed = repeat * MOST_SETS + number
+            add_draws(recycled, count, law=narrow, seed=seed)
+        sets = recycled.sets(1.0)
+        evidence = np.exp([rows.log_evidence - LOG_Z for rows in sets])
+        raw = [effective_sample_size(rows.log_weight) for rows in sets]
+        truncated = [rows.size for rows in sets]
+        found["raw"].append(np.average(evidence, weights=raw))
+        found["truncated"].append(np.average(evidence, weights=truncated))
+    lost = {name: 1.0 - np.mean(values) for name, values in found.items()}
+    assert lost["raw"] > 0.12
+    assert lost["truncated"] < 0.65 * lost["raw"]

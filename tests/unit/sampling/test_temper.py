@@ -2,8 +2,13 @@
 
 import numpy as np
 import pytest
+from scipy.special import logsumexp
 
-from flowmc.sampling.temper import effective_sample_size, systematic_resample
+from flowmc.sampling.temper import (
+    effective_sample_size,
+    systematic_resample,
+    truncate,
+)
 
 INF = float("inf")
 
@@ -54,3 +59,16 @@ def test_resampling_at_any_scale_of_the_logarithm():
             log_weight + shift, random=np.random.default_rng(3), n=100
         )
         np.testing.assert_array_equal(moved, plain)
+
+
+def test_truncation_bounds_the_say_of_one_draw_and_leaves_ordinary_weights():
+    ordinary = np.log(np.random.default_rng(0).uniform(0.5, 1.0, size=400))
+    np.testing.assert_array_equal(truncate(ordinary), ordinary)
+    heavy = np.append(ordinary, 20.0)
+    share = np.exp(truncate(heavy) - logsumexp(heavy)).max()
+    assert share == pytest.approx(1.0 / np.sqrt(len(heavy)))
+
+
+def test_truncation_of_no_weight_at_all_changes_nothing():
+    nothing = np.full(5, -np.inf)
+    np.testing.assert_array_equal(truncate(nothing), nothing)
