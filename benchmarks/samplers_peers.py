@@ -65,7 +65,7 @@ def run(problem: Any, contestant: str, *, seed: int) -> dict[str, Any]:
     settings = {"contestant": contestant, "density": problem.yardstick, "seed": seed}
     stored = _call(SCRIPT, {**arrays, "settings": json.dumps(settings)})
     result: dict[str, Any] = {"gradients": 0, "theta": stored["theta"]}
-    for name in ("evaluations", "wall", "log_evidence", "log_evidence_error"):
+    for name in ("evaluations", "wall", "cpu", "log_evidence", "log_evidence_error"):
         if name in stored:
             result[name] = stored[name].item()
     if "log_weight" in stored:

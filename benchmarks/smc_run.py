@@ -44,12 +44,13 @@ def main(source: str, destination: str) -> None:
 
 def _own(problem: Problem, seed: int, _: str) -> tuple[dict[str, Any], Any, Any]:
     target = problem.target()
-    started = time.perf_counter()
+    started, before = time.perf_counter(), time.process_time()
     posterior = flowmc.sample_smc(target, seed=seed, **problem.settings)
-    wall = time.perf_counter() - started
+    wall, cpu = time.perf_counter() - started, time.process_time() - before
     cost, weighted = posterior.cost, posterior.weighted
     row = {
         "wall": wall,
+        "cpu": cpu,
         "seconds": dict(cost.seconds),
         "evaluations": cost.log_prob_calls,
         "gradients": cost.gradient_calls,
