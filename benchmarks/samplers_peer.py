@@ -3,7 +3,8 @@
     PYTHON benchmarks/samplers_peer.py INPUT.npz OUTPUT.npz
 
 Documented defaults; ensembles get 400,000 evaluations, of which a fifth is left out.
-Densities are NumPy, vectorized, under a uniform prior on the box.
+Densities are NumPy, vectorized; priors are uniform on a box, or normal (not for
+ensembles).
 """
 
 __all__ = ["main"]
@@ -11,14 +12,14 @@ __all__ = ["main"]
 import json
 import sys
 import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from samplers_densities import DENSITIES, Density
+from scipy import stats
 
 ENSEMBLE_EVALUATIONS = 400_000
 LEFT_OUT = 0.2
-Density = Callable[[np.ndarray], np.ndarray]
 
 
 class Counted:
@@ -48,6 +49,31 @@ class Boxed:
         return np.where(inside, self._density(safe), -np.inf)
 
 
+class Prior:
+    """Independent priors, uniform or normal, as each peer wants them.
+
+    Args:
+        laws: Ends of the boxes, or means and standard deviations, `[D, 2]`.
+        is_normal: Which of the two they are.
+    """
+
+    def __init__(self, laws: np.ndarray, *, is_normal: bool) -> None:
+        first, second = laws.T
+        self.bounds = laws
+        self._laws = (
+            stats.norm(first, second)
+            if is_normal
+            else stats.uniform(first, second - first)
+        )
+        self.marginals = [
+            stats.norm(a, b) if is_normal else stats.uniform(a, b - a) for a, b in laws
+        ]
+
+    def transform(self, unit: np.ndarray) -> np.ndarray:
+        """Return the parameters of points `[..., D]` of the unit cube."""
+        return self._laws.ppf(unit)
+
+
 def main(source: str, destination: str) -> None:
     """Sample as the settings in `source` say; write draws, counts and seconds."""
     stored = dict(np.load(source))
@@ -55,17 +81,18 @@ def main(source: str, destination: str) -> None:
     density = DENSITIES[settings["density"]](stored)
     run = PEERS[settings["contestant"]]
     started, before = time.perf_counter(), time.process_time()
-    result = run(density, stored["bounds"], stored["initial"], settings["seed"])
+    prior = Prior(stored["prior"], is_normal=settings["prior"] == "normal")
+    result = run(density, prior, stored["initial"], settings["seed"])
     wall, cpu = time.perf_counter() - started, time.process_time() - before
     np.savez(destination, wall=wall, cpu=cpu, **result)
 
 
-def run_emcee(density, bounds, initial, seed) -> dict[str, Any]:
+def run_emcee(density, prior, initial, seed) -> dict[str, Any]:
     """Run the stretch move."""
     import emcee
 
-    counted = Counted(Boxed(density, bounds))
-    walkers, num_steps = _ensemble(initial, bounds, seed)
+    counted = Counted(Boxed(density, prior.bounds))
+    walkers, num_steps = _ensemble(initial, seed)
     sampler = emcee.EnsembleSampler(
         len(walkers), walkers.shape[1], counted, vectorize=True
     )
@@ -75,12 +102,12 @@ def run_emcee(density, bounds, initial, seed) -> dict[str, Any]:
     return {"theta": chain, "evaluations": counted.count}
 
 
-def run_zeus(density, bounds, initial, seed) -> dict[str, Any]:
+def run_zeus(density, prior, initial, seed) -> dict[str, Any]:
     """Run ensemble slice sampling; about five evaluations a step and walker."""
     import zeus
 
-    counted = Counted(Boxed(density, bounds))
-    walkers, num_steps = _ensemble(initial, bounds, seed)
+    counted = Counted(Boxed(density, prior.bounds))
+    walkers, num_steps = _ensemble(initial, seed)
     np.random.seed(seed)  # noqa: NPY002 - its only way to be seeded
     sampler = zeus.EnsembleSampler(
         len(walkers), walkers.shape[1], counted, vectorize=True, verbose=False
@@ -90,30 +117,28 @@ def run_zeus(density, bounds, initial, seed) -> dict[str, Any]:
     return {"theta": chain, "evaluations": counted.count}
 
 
-def run_pocomc(density, bounds, initial, seed) -> dict[str, Any]:
+def run_pocomc(density, prior, initial, seed) -> dict[str, Any]:
     """Run preconditioned Monte Carlo."""
     import pocomc
-    from scipy import stats
 
     counted = Counted(density)
-    prior = pocomc.Prior([stats.uniform(low, high - low) for low, high in bounds])
-    sampler = pocomc.Sampler(prior, counted, vectorize=True, random_state=seed)
+    laws = pocomc.Prior(prior.marginals)
+    sampler = pocomc.Sampler(laws, counted, vectorize=True, random_state=seed)
     sampler.run(progress=False)
     samples, weights, *_ = sampler.posterior()
     evidence, error = sampler.evidence()
     return _weighted(samples, np.log(weights), counted.count, evidence, error)
 
 
-def run_nautilus(density, bounds, initial, seed) -> dict[str, Any]:
+def run_nautilus(density, prior, initial, seed) -> dict[str, Any]:
     """Run importance nested sampling with neural networks."""
     import nautilus
 
     counted = Counted(density)
-    low, high = bounds.T
     sampler = nautilus.Sampler(
-        lambda unit: low + (high - low) * unit,
+        prior.transform,
         counted,
-        n_dim=len(bounds),
+        n_dim=len(prior.marginals),
         vectorized=True,
         pass_dict=False,
         seed=seed,
@@ -124,16 +149,15 @@ def run_nautilus(density, bounds, initial, seed) -> dict[str, Any]:
     return _weighted(points, log_weight, counted.count, sampler.log_z, error)
 
 
-def run_dynesty(density, bounds, initial, seed) -> dict[str, Any]:
+def run_dynesty(density, prior, initial, seed) -> dict[str, Any]:
     """Run static nested sampling."""
     import dynesty
 
     counted = Counted(density)
-    low, high = bounds.T
     sampler = dynesty.NestedSampler(
         counted,
-        lambda unit: low + (high - low) * unit,
-        len(bounds),
+        prior.transform,
+        len(prior.marginals),
         rstate=np.random.default_rng(seed),
     )
     sampler.run_nested(print_progress=False)
@@ -142,59 +166,9 @@ def run_dynesty(density, bounds, initial, seed) -> dict[str, Any]:
     return _weighted(found.samples, *values)
 
 
-def rosenbrock(stored: Any) -> Density:
-    """Return the log-likelihood of five pairs."""
-
-    def density(theta):
-        a, b = theta[:, ::2], theta[:, 1::2]
-        return -np.sum(10.0 * (a**2 - b) ** 2 + (a - 1.0) ** 2, axis=-1)
-
-    return density
-
-
-def mixture(stored: Any) -> Density:
-    """Return the log-density of two normals at +5 and -5."""
-
-    def density(theta):
-        upper = np.log(1.0 / 3.0) - 0.5 * np.sum((theta - 5.0) ** 2, axis=-1)
-        lower = np.log(2.0 / 3.0) - 0.5 * np.sum((theta + 5.0) ** 2, axis=-1)
-        size = theta.shape[-1]
-        return np.logaddexp(upper, lower) - 0.5 * size * np.log(2.0 * np.pi)
-
-    return density
-
-
-def funnel(stored: Any) -> Density:
-    """Return the log-density of the funnel, sd 3 of its neck."""
-
-    def density(theta):
-        v, body = theta[:, 0], theta[:, 1:]
-        size = theta.shape[-1]
-        neck = (v / 3.0) ** 2 + 2.0 * np.log(3.0) + (size - 1) * v
-        squares = np.sum(body**2, axis=-1) * np.exp(-v)
-        return -0.5 * (neck + squares + size * np.log(2.0 * np.pi))
-
-    return density
-
-
-def eggbox(stored: Any) -> Density:
-    """Return the log-likelihood of the eggbox."""
-
-    def density(theta):
-        return (2.0 + np.cos(theta[:, 0] / 2.0) * np.cos(theta[:, 1] / 2.0)) ** 5
-
-    return density
-
-
-def gaussian(stored: Any) -> Density:
-    """Return the log-density of a centred normal law from its precision."""
-    precision = stored["precision"]
-    return lambda theta: -0.5 * np.einsum("ni,ij,nj->n", theta, precision, theta)
-
-
-def _ensemble(initial, bounds, seed) -> tuple[np.ndarray, int]:
+def _ensemble(initial, seed) -> tuple[np.ndarray, int]:
     """Return walkers, four a dimension and at least 40, and how many steps to make."""
-    size = len(bounds)
+    size = initial.shape[1]
     number = max(40, 4 * size)
     random = np.random.default_rng([seed, 4])
     rows = np.arange(number) % len(initial)
@@ -213,13 +187,6 @@ def _weighted(samples, log_weight, count, evidence, error) -> dict[str, Any]:
     }
 
 
-DENSITIES = {
-    "rosenbrock10": rosenbrock,
-    "mixture10": mixture,
-    "funnel10": funnel,
-    "eggbox": eggbox,
-    "illcond50": gaussian,
-}
 PEERS = {
     "emcee": run_emcee,
     "zeus": run_zeus,

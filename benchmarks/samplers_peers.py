@@ -62,7 +62,12 @@ def run(problem: Any, contestant: str, *, seed: int) -> dict[str, Any]:
     if contestant.startswith("numpyro"):
         return _run_nuts(problem, seed=seed, dense="dense" in contestant)
     arrays = _arrays(problem, seed)
-    settings = {"contestant": contestant, "density": problem.yardstick, "seed": seed}
+    settings = {
+        "contestant": contestant,
+        "density": problem.yardstick,
+        "prior": getattr(problem, "prior", "uniform"),
+        "seed": seed,
+    }
     stored = _call(SCRIPT, {**arrays, "settings": json.dumps(settings)})
     result: dict[str, Any] = {"gradients": 0, "theta": stored["theta"]}
     for name in ("evaluations", "wall", "cpu", "log_evidence", "log_evidence_error"):
@@ -114,8 +119,11 @@ def _starts(problem: Any, seed: int) -> np.ndarray:
 
 
 def _arrays(problem: Any, seed: int) -> dict[str, np.ndarray]:
+    peer_arrays = getattr(problem, "peer_arrays", None)
+    if peer_arrays is not None:
+        return peer_arrays()
     arrays = {
-        "bounds": np.asarray(problem.target().bounds, float),
+        "prior": np.asarray(problem.target().bounds, float),
         "initial": _starts(problem, seed),
     }
     if problem.yardstick == "illcond50":

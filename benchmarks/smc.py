@@ -1,7 +1,7 @@
 """Annealed flow SMC: `flowmc.sample_smc` on known evidences, beside its peers.
 
     python benchmarks/smc.py [--problems NAME ...] [--seeds 10] [--resume]
-        [--peers [NAME ...]] [--peer-python PATH] [--report]
+        [--peers [NAME ...]] [--peer-python PATH] [--peers-alone] [--report]
 
 Peers run one seed a problem, in the interpreter of `--peer-python` or
 FLOWMC_NUMPYRO_PYTHON; those not installed are left out.  Each run is a process.  Writes
@@ -78,6 +78,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--peers", nargs="*", choices=OTHERS, default=None)
     parser.add_argument("--peer-python", default=None)
+    parser.add_argument("--peers-alone", action="store_true", help="no runs of ours")
     parser.add_argument(
         "--resume", action="store_true", help="keep runs that are there"
     )
@@ -96,7 +97,7 @@ def _plan(options: argparse.Namespace, versions: dict) -> Iterator[dict[str, Any
         for name in options.problems:
             peers = PROBLEMS[name].peers if seed == options.first_seed else ()
             kept = [peer for peer in peers if peer in chosen & set(versions)]
-            for contestant in ("flowmc", *kept):
+            for contestant in (*(() if options.peers_alone else ("flowmc",)), *kept):
                 yield dict(zip(KEY, (name, contestant, seed), strict=True))
 
 

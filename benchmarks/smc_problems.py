@@ -13,6 +13,8 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from flowmc import targets
 from flowmc.targets import AnalyticTarget
 
@@ -32,7 +34,10 @@ class Problem:
         tolerance: Of the root-mean-square error of ln Z.
         rate: iid-equivalent draws for 1000 evaluations to get to, or None.
         settings: Of `flowmc.sample_smc`.
-        peers: Contestants; they take uniform priors on boxes.
+        peers: Contestants.
+        prior: What the peers' priors are: "uniform" on the target's box, or "normal".
+        peer_arrays: Arrays for the peers: their "prior", and what the density needs;
+            None where the target's bounds are all.
         start: Of ensembles, which have no part here.
     """
 
@@ -43,7 +48,9 @@ class Problem:
     yardstick: str = ""
     log_evidence: float | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
-    peers: tuple[str, ...] = ()
+    peers: tuple[str, ...] = OTHERS
+    prior: str = "uniform"
+    peer_arrays: Callable[[], dict[str, np.ndarray]] | None = None
     start: Any = None
 
     @cached_property
@@ -62,10 +69,26 @@ class Problem:
 
 
 def _k2_24() -> Any:
+    return _study().host_target()
+
+
+def _study() -> Any:
     sys.path.insert(0, str(EXAMPLES))
     import k2_24
 
-    return k2_24.host_target()
+    return k2_24
+
+
+def _normal(size: int) -> dict[str, np.ndarray]:
+    prior = np.tile([0.0, 3.0], (size, 1))
+    return {"prior": prior, "initial": np.zeros((1, size))}
+
+
+def _velocities() -> dict[str, np.ndarray]:
+    names = ("velocity", "variance", "regressors")
+    prior = np.array([law[:2] for law in _study().PRIORS.values()])
+    data = dict(zip(names, _study().data(), strict=True))
+    return {"prior": prior, "initial": prior[None, :, 0], **data}
 
 
 _ALL = (
@@ -76,7 +99,6 @@ _ALL = (
         300.0,
         "mixture10",
         settings={"num_draws": 10_000},
-        peers=OTHERS,
     ),
     Problem(
         "eggbox",
@@ -85,7 +107,6 @@ _ALL = (
         150.0,
         "eggbox",
         settings={"num_particles": 2048, "num_draws": 10_000},
-        peers=OTHERS,
     ),
     Problem(
         "rosenbrock10",
@@ -94,7 +115,6 @@ _ALL = (
         35.0,
         "rosenbrock10",
         settings={"num_particles": 4096, "num_draws": 10_000},
-        peers=OTHERS,
     ),
     Problem(
         "rosenbrock10_normal",
@@ -102,6 +122,8 @@ _ALL = (
         0.02,
         yardstick="rosenbrock10_normal",
         settings={"num_particles": 4096},
+        prior="normal",
+        peer_arrays=partial(_normal, 10),
     ),
     Problem(
         "funnel10",
@@ -110,14 +132,16 @@ _ALL = (
         100.0,
         "funnel10",
         settings={"num_particles": 4096},
-        peers=OTHERS,
     ),
     Problem(
         "k2_24",
         None,
         0.01,
         log_evidence=-103.3455,
+        yardstick="k2_24",
         settings={"num_particles": 512, "num_draws": 10_000},
+        prior="normal",
+        peer_arrays=_velocities,
     ),
     Problem(
         "phi4_32",
@@ -125,6 +149,7 @@ _ALL = (
         0.1,
         yardstick="phi4_32",
         settings={"num_particles": 4096},
+        peers=(),
     ),
     Problem(
         "phi4_64",
@@ -132,6 +157,7 @@ _ALL = (
         0.1,
         yardstick="phi4_64_plain",
         settings={"num_particles": 8192},
+        peers=(),
     ),
 )
 PROBLEMS: dict[str, Problem] = {problem.name: problem for problem in _ALL}
