@@ -53,6 +53,7 @@ class MultipleTry:
     """
 
     name = "multiple_try"
+    num_steps = 1  # states that a step makes of each chain
 
     def __init__(
         self,

@@ -201,9 +201,7 @@ class Annealer:
         learner = self._engine.learner
         random = generator(fold_in(self._seed, "learn", level))
         count = min(learner.replay.capacity // 2, len(known.x))
-        x, log_prob, reference = known.resample(
-            count, random=random, is_truncated=True
-        )
+        x, log_prob, reference = known.resample(count, random=random, is_truncated=True)
         learner.replay.clear()
         learner.replay.add(x, log_prob=temper(log_prob, reference, b))
         learner.follow(level=level, is_poor=not acceptance > POOR_JUMPS and level > 1)

@@ -114,7 +114,7 @@ class GraphBlock:
 
     def _specs(self) -> list[tuple]:
         chains, size = self._shape
-        draws, jumps = self._sweep.num_draws, self._sweep.jump.num_steps
+        draws, jumps = self._sweep.num_draws, self._sweep.num_proposals
         return [
             (tf.float64, [draws, chains, size]),
             (tf.float64, [draws, chains]),

@@ -160,7 +160,7 @@ class Engine:
 
     def draws_per_sweep(self, state: RunState) -> int:
         """States that a sweep records of each chain."""
-        return self.num_local(state) + self.schedule.num_jumps
+        return self.num_local(state) + self.schedule.jump_states
 
     def sweep_cost(self, state: RunState) -> int:
         """Most evaluations, gradients among them, that one sweep is likely to take.

@@ -146,6 +146,8 @@ def make_jump(model: Any, proposal: Any, schedule: Schedule) -> Any:
         schedule: The run's settings.
     """
     num_steps = schedule.num_jumps
+    if not is_latent(model) and schedule.jump == "multiple_try":
+        return kernels.make("multiple_try", model=proposal, num_proposals=num_steps)
     if not is_latent(model):
         return kernels.make("independence", model=proposal, num_steps=num_steps)
     return kernels.make(

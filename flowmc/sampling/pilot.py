@@ -67,20 +67,26 @@ class Pilot:
 
 
 def measure(
-    chunk: DrawChunk, *, num_jumps: int, most_local: int, local_cost: float
+    chunk: DrawChunk,
+    *,
+    num_jumps: int,
+    jump_states: int,
+    most_local: int,
+    local_cost: float,
 ) -> Pilot:
     """Measure a window's draws and choose the share of local steps.
 
     Args:
         chunk: Draws of one window, whole sweeps.
         num_jumps: Jumps of each sweep.
+        jump_states: States of each chain that they make.
         most_local: Most local steps of a sweep.
         local_cost: Evaluations of one local step.
     """
     is_local = chunk.kernel == LOCAL
     local_worth = 1.0 / _correlation_time(chunk, is_local)
     acceptance = float(chunk.is_accepted[chunk.kernel == JUMP].mean())
-    jump_worth = acceptance / (2.0 - acceptance)
+    jump_worth = acceptance / (2.0 - acceptance) * jump_states / num_jumps
     num_local = local_steps(
         local_worth,
         jump_worth,

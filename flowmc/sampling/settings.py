@@ -21,6 +21,7 @@ from flowmc.core.checks import check_choice, check_positive_integer
 TEMPERATURES = 20  # that an annealing usually takes
 ANNEAL_SHARE = 1.0 / 3.0  # of a budget of evaluations
 SHARES_BY = ("counts", "seconds")
+JUMPS = ("independence", "multiple_try")
 DESCENT_PART = 8  # of a budget, for the descents of each group
 MOST_LONGER = 8  # times as long as usual that windows may be
 ROWS_PER_PARAMETER, MOST_ROWS = 200, 131_072  # of the reservoir
@@ -94,7 +95,9 @@ class Schedule:
             jumps are poor or still getting better.
         num_local: Local steps of a sweep; from the first window on the pilot chooses
             up to twice as many.
-        num_jumps: Independence steps of a sweep, drawn and evaluated in one call.
+        num_jumps: Jumps of a sweep, drawn and evaluated in one call.
+        jump: "independence": each is accepted or not, and each is a state;
+            "multiple_try": one of all is chosen, and a sweep has one state of them.
         defensive_weight: Share of the heavy-tailed parts of the proposal.
         max_clusters: Most normal laws that stand for the affine map in proposals, one
             a cluster of the draws; fewer in many dimensions.  1: the affine map alone.
@@ -118,6 +121,7 @@ class Schedule:
     extra_windows: int = 4
     num_local: int = 4
     num_jumps: int = 12
+    jump: str = "independence"
     defensive_weight: float = 0.1
     max_clusters: int = 32
     wide_share: float = 0.0
@@ -143,8 +147,14 @@ class Schedule:
         ):
             check_positive_integer(getattr(self, name), name=f"schedule.{name}")
         check_choice(self.shares_by, name="schedule.shares_by", choices=SHARES_BY)
+        check_choice(self.jump, name="schedule.jump", choices=JUMPS)
         for count in self.windows or (None,):
             check_positive_integer(count, name="every number of `schedule.windows`")
+
+    @property
+    def jump_states(self) -> int:
+        """States of each chain that a sweep's jumps make."""
+        return self.num_jumps if self.jump == "independence" else 1
 
 
 def default_schedule(

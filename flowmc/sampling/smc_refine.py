@@ -65,7 +65,8 @@ def refine(
     log_weight = np.concatenate([m.proposal_log_weight.ravel() for m in swept])
     efficiency = effective_sample_size(log_weight) / len(log_weight)
     before = state.scalars.get("efficiency", 0.0)
-    chunk = _chunk(swept, window=len(state.history))
+    num_jumps = engine.schedule.jump_states
+    chunk = _chunk(swept, window=len(state.history), num_jumps=num_jumps)
     is_misled = _is_misled(engine, chunk)
     fitted = _refit(engine, carrier, state, 1.0, is_misled=is_misled)
     record = replace(
@@ -211,9 +212,9 @@ def _is_misled(engine: Engine, fresh: DrawChunk) -> bool:
     return bool(score["affine"] > score["network"])
 
 
-def _chunk(swept: list[Moves], *, window: int) -> DrawChunk:
+def _chunk(swept: list[Moves], *, window: int, num_jumps: int) -> DrawChunk:
     position = np.concatenate([m.position for m in swept])
-    num_rows, num_jumps = len(position), len(swept[0].proposal)
+    num_rows = len(position)
     num_local = num_rows // len(swept) - num_jumps
     kernel = np.tile([LOCAL] * num_local + [JUMP] * num_jumps, len(swept))
     return DrawChunk(

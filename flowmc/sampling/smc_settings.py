@@ -22,7 +22,7 @@ def chains_for(num_particles: int, schedule: Schedule) -> int:
     Raises:
         ConfigurationError: So few particles carry no distribution.
     """
-    sweep = schedule.num_local + schedule.num_jumps
+    sweep = schedule.num_local + schedule.jump_states
     least = LEAST_CHAINS * sweep
     if num_particles < least:
         raise ConfigurationError(
@@ -55,7 +55,7 @@ def affordable(num_particles: int, schedule: Schedule, limit: int | None) -> int
     """
     if limit is None:
         return num_particles
-    least = LEAST_CHAINS * (schedule.num_local + schedule.num_jumps)
+    least = LEAST_CHAINS * (schedule.num_local + schedule.jump_states)
     if limit < LEAST_UNITS * least:
         raise ConfigurationError(
             f"`max_evaluations` must be at least {LEAST_UNITS * least}, for a few "

@@ -15,7 +15,6 @@ import tensorflow as tf
 from flowmc.core.seeds import split
 from flowmc.core.types import Array, Seed
 from flowmc.kernels.drive import start_tally
-from flowmc.kernels.independence import Independence
 from flowmc.kernels.tally import Tally
 
 LOCAL, JUMP = 0, 1
@@ -33,15 +32,15 @@ class SweepRecord(NamedTuple):
 
 
 class Sweep:
-    """A local kernel and an independence kernel in a fixed alternation.
+    """A local kernel and a kernel of jumps in a fixed alternation.
 
     Args:
         local: Kernel for small steps.
-        jump: Independence kernel; its `num_steps` jumps are made in one block.
+        jump: Kernel of jumps, made in one block; it gives `num_steps` states.
         num_local: Most local steps before each block of jumps, at least 1.
     """
 
-    def __init__(self, local: Any, jump: Independence, *, num_local: int) -> None:
+    def __init__(self, local: Any, jump: Any, *, num_local: int) -> None:
         self.local = local
         self.jump = jump
         self.num_local = num_local
@@ -50,6 +49,11 @@ class Sweep:
     def num_draws(self) -> int:
         """Most draws recorded by one sweep, `S`."""
         return self.num_local + self.jump.num_steps
+
+    @property
+    def num_proposals(self) -> int:
+        """Jumps that a sweep proposes to each chain."""
+        return getattr(self.jump, "num_proposals", self.jump.num_steps)
 
     def kernel_ids(self, num_local: int | None = None) -> np.ndarray:
         """Return which kernel makes each draw of a sweep with `num_local` steps."""

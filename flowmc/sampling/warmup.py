@@ -215,6 +215,7 @@ def _measured(engine: Engine, state: RunState, index: int) -> RunState:
     pilot = measure(
         join_chunks(tuple(chunks)),
         num_jumps=schedule.num_jumps,
+        jump_states=schedule.jump_states,
         most_local=engine.block()[0].num_local,
         local_cost=engine.local_cost(state),
     )

@@ -43,10 +43,20 @@ def autoregressive(rho, *, acceptance, num_local=2, num_jumps=3, scale=(1.0, 5.0
     )
 
 
-def pilot(chunk, *, num_jumps=3, most_local=4, local_cost=1.0):
+def pilot(chunk, *, num_jumps=3, jump_states=3, most_local=4, local_cost=1.0):
     return measure(
-        chunk, num_jumps=num_jumps, most_local=most_local, local_cost=local_cost
+        chunk,
+        num_jumps=num_jumps,
+        jump_states=jump_states,
+        most_local=most_local,
+        local_cost=local_cost,
     )
+
+
+def test_a_state_chosen_from_many_proposals_is_worth_less_for_each():
+    chunk = autoregressive(0.5, acceptance=0.5)
+    one, each = pilot(chunk, jump_states=1), pilot(chunk)
+    assert one.jump_worth == pytest.approx(each.jump_worth / 3.0)
 
 
 @pytest.mark.parametrize("rho", [0.0, 0.5, 0.9])
