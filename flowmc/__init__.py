@@ -30,8 +30,10 @@ from importlib import import_module
 from typing import Any
 
 from flowmc.core.package_guard import refuse_merged_package
+from flowmc.core.threads import ensure_second_thread
 
 refuse_merged_package(__path__)
+ensure_second_thread()
 
 __version__ = "0.1.0"
 
