@@ -81,8 +81,9 @@ def main() -> None:
     size: dict[str, Any] = {"num_particles": 2048}
     if is_quick():
         size = {"num_particles": 256, "num_draws": 500, "model": "gaussian"}
-    checks, found = [], [evidence_of_none()]
-    for num_planets in (1, 2):
+    checks, none = [], evidence_of_none()
+    print(f"ln Z without planets, by quadrature: {none:.2f}")
+    for num_planets in (2,) if is_quick() else (1, 2):
         target = graph_target(num_planets)
         posterior = flowmc.sample_smc(target, kernel="t_pcn", seed=1, **size)
         ours = posterior.log_evidence, posterior.log_evidence_error
@@ -90,12 +91,8 @@ def main() -> None:
         error = math.hypot(ours[1], again[1])
         what = f"ln Z of {num_planets} planets"
         checks.append((what, *ours, again[0], max(0.1, 4 * error)))
-        found.append(ours[0])
         word = "good" if posterior.verdict.ok else "not good"
-        print(f"Planets: {num_planets}; ln Z = {ours[0]:.2f}; the verdict is {word}")
-    first, second = np.diff(found)
-    print(f"ln Z without planets, by quadrature: {found[0]:.2f}")
-    print(f"The first planet adds {first:.1f} to it, the second {second:.1f}.")
+        print(f"{what}: {ours[0] - none:.1f} more than of none; the verdict is {word}")
     for name, (truth, spread) in RADVEL.items():
         values = posterior.flat()[:, posterior.names.index(name)]
         checks.append((name, np.median(values), values.std(), truth, spread))
