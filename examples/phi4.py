@@ -103,7 +103,8 @@ def main() -> None:
     checks = compare(int(sys.argv[1]) if len(sys.argv) > 1 else 8, folder)
     exact = phi_four_chain(SITES, field=FIELD)
     # A normal law for each phase serves as well as a network, and is fitted at once.
-    options = QUICK if is_quick() else {"model": "gaussian", "num_draws": 2000}
+    few = QUICK | {"num_chains": 16}
+    options = few if is_quick() else {"model": "gaussian", "num_draws": 2000}
     chain = flowmc.sample(graph_target(), seed=4, **options)
     found, error = chain.log_evidence, chain.log_evidence_error
     checks.append(("ln Z of the chain", found, error, exact.log_evidence, 0.02))
