@@ -53,8 +53,8 @@ def no_density(space: Space, x: np.ndarray) -> InitialPositionError:
     return InitialPositionError(
         "Some starting point must have a finite log-density; all of "
         f"{len(x)} draws of the {reference} gave -inf, the first "
-        f"at {dict(zip(names, theta, strict=True))}. Pass `initial` positions, "
-        "or check the prior and the bounds.",
+        f"at {dict(zip(names, theta, strict=True))}. Pass `initial` positions "
+        "to `sample`, or check the prior and the bounds.",
         theta=theta,
         names=names,
     )

@@ -25,7 +25,7 @@ from flowmc import kernels
 from flowmc.core.checks import check_choice
 from flowmc.core.errors import ConfigurationError
 from flowmc.sampling.latent import is_latent
-from flowmc.sampling.settings import Schedule
+from flowmc.sampling.settings import JUMPS, Schedule
 from flowmc.targets.target import Target
 
 # First step sizes on a standard normal, from the optimal scaling with dimension
@@ -56,6 +56,11 @@ def check_local(name: str, target: Target) -> None:
     Raises:
         ConfigurationError: Unknown name, or a target without gradient.
     """
+    if name in JUMPS:
+        raise ConfigurationError(
+            f'`kernel` must name the local steps; got "{name}", a kind of jumps, which '
+            f'come beside them: pass `schedule` with `jump="{name}"`.'
+        )
     check_choice(name, name="kernel", choices=("auto", *LOCAL_KERNELS))
     if name in WITH_GRADIENT and not target.has_gradient:
         raise ConfigurationError(
@@ -146,7 +151,12 @@ def make_jump(model: Any, proposal: Any, schedule: Schedule) -> Any:
         schedule: The run's settings.
     """
     num_steps = schedule.num_jumps
-    if not is_latent(model) and schedule.jump == "multiple_try":
+    if schedule.jump == "multiple_try":
+        if is_latent(model):
+            raise ConfigurationError(
+                '`schedule.jump` must be "independence" for a VAE, whose proposals '
+                'have no density to choose by; got "multiple_try".'
+            )
         return kernels.make("multiple_try", model=proposal, num_proposals=num_steps)
     if not is_latent(model):
         return kernels.make("independence", model=proposal, num_steps=num_steps)

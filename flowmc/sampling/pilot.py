@@ -19,6 +19,7 @@ import numpy as np
 from flowmc.results.importance import importance_ess, pareto_shape
 from flowmc.sampling.state import DrawChunk
 from flowmc.sampling.sweep import JUMP, LOCAL
+from flowmc.sampling.temper import expected_acceptance
 
 LEAST_SHARE = 0.25  # of the evaluations, for either kernel
 
@@ -87,6 +88,8 @@ def measure(
     local_worth = 1.0 / _correlation_time(chunk, is_local)
     acceptance = float(chunk.is_accepted[chunk.kernel == JUMP].mean())
     jump_worth = acceptance / (2.0 - acceptance) * jump_states / num_jumps
+    if jump_states < num_jumps:  # one of many is chosen nearly always
+        acceptance = expected_acceptance(chunk.proposal_log_weight)
     num_local = local_steps(
         local_worth,
         jump_worth,

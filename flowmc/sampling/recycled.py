@@ -97,8 +97,8 @@ class Recycled:
     def rare(self, b: float, log_q: Any, *, log_evidence: float) -> list[WeightedRows]:
         """Return of each set the rows where `log_q` lies far below the density.
 
-        Their `size` is the mass of the density that they stand for, estimated without
-        bias: what lies there and is hardly proposed.
+        Their `size` is the mass of the density that they stand for, by importance
+        sampling and at most 1: what lies there and is hardly proposed.
 
         Args:
             b: Inverse temperature.
@@ -116,7 +116,9 @@ class Recycled:
             ratio = density - log_q(rows.x[kept]) - log_evidence
             kept = kept[ratio > math.log(RARE)]
             log_weight = rows.log_weight[kept]
-            mass = np.exp(log_weight - log_evidence).sum() / len(rows.x)
+            # Where hardly any mass was known the estimate has no bound; the mass has.
+            with np.errstate(over="ignore"):
+                mass = min(1.0, np.exp(log_weight - log_evidence).sum() / len(rows.x))
             x, log_prob, reference = (column[kept] for column in rows[:3])
             found.append(
                 WeightedRows(

@@ -6,6 +6,7 @@ Everything counts draws, steps and evaluations; nothing here is a time.  Only
 
 __all__ = [
     "AnnealSettings",
+    "JUMPS",
     "ROWS_PER_PARAMETER",
     "Schedule",
     "TrainSettings",

@@ -24,7 +24,8 @@ from flowmc.sampling.smc_refresh import untouched
 from flowmc.sampling.state import RunState, join_chunks
 
 SIGMAS = 5.0  # of a mean rank
-RANK_SPREAD = 0.25  # of a mean rank, for an error of 1 in ln Z; 1/2 at most
+RANK_SPREAD = 0.5  # of a mean rank, for an error of 1 in the ladder's ln Z
+MOST_SPREAD = 0.1  # of a mean rank, that is put down to the ladder
 LEAST_SHIFT = 0.05  # of a mean rank that is told
 LEAST_FIRST = 32  # draws of the reference that an annealing can start from
 MOST_COMPARED = 2048
@@ -132,15 +133,15 @@ def _ranks(engine: Engine, state: RunState) -> Iterator[str]:
     weight = np.exp(log_weight - log_weight.max())
     x, weight = join_chunks(state.draws).proposal[weight > 0.0], weight[weight > 0.0]
     # Chains that came out of the ladder share its error in the mass of a region.
-    shared = RANK_SPREAD * ladder_error(state.history)
+    shared = min(RANK_SPREAD * ladder_error(state.history), MOST_SPREAD)
     for index, name in enumerate(engine.space.target.names):
         order = np.argsort(x[:, index])
         below = np.cumsum(weight[order]) / weight.sum()
         place = np.searchsorted(x[order, index], states[..., index])
         by_chain = np.append(0.0, below)[place].mean(axis=0)
-        error = np.hypot(by_chain.std(ddof=1) / np.sqrt(len(by_chain)), shared)
+        error = by_chain.std(ddof=1) / np.sqrt(len(by_chain))
         shift = abs(by_chain.mean() - 0.5)
-        if shift > max(SIGMAS * error, LEAST_SHIFT):
+        if shift > max(SIGMAS * error + shared, LEAST_SHIFT):
             yield (
                 "Chains at the target must lie among the weighted draws as these do; "
                 f"in `{name}` the mean rank of their states is {by_chain.mean():.2f} "

@@ -13,16 +13,17 @@ TEMPERATURES = 20  # that particles are to be carried through by a budget
 
 
 def chains_for(num_particles: int, schedule: Schedule) -> int:
-    """Return how many chains make `num_particles` states in a sweep.
+    """Return how many chains make `num_particles` evaluations in a sweep.
 
     Args:
-        num_particles: States at one temperature, at least.
+        num_particles: Evaluations at one temperature, at least; states, too, unless
+            one of many jumps is chosen.
         schedule: Its sweeps.
 
     Raises:
         ConfigurationError: So few particles carry no distribution.
     """
-    sweep = schedule.num_local + schedule.jump_states
+    sweep = schedule.num_local + schedule.num_jumps
     least = LEAST_CHAINS * sweep
     if num_particles < least:
         raise ConfigurationError(
@@ -55,7 +56,7 @@ def affordable(num_particles: int, schedule: Schedule, limit: int | None) -> int
     """
     if limit is None:
         return num_particles
-    least = LEAST_CHAINS * (schedule.num_local + schedule.jump_states)
+    least = LEAST_CHAINS * (schedule.num_local + schedule.num_jumps)
     if limit < LEAST_UNITS * least:
         raise ConfigurationError(
             f"`max_evaluations` must be at least {LEAST_UNITS * least}, for a few "

@@ -4,7 +4,12 @@ Reference: Del Moral, Doucet and Jasra (2006), doi:10.1111/j.1467-9868.2006.0055
 Ionides (2008), doi:10.1198/106186008X320456 (truncated importance sampling).
 """
 
-__all__ = ["effective_sample_size", "systematic_resample", "truncate"]
+__all__ = [
+    "effective_sample_size",
+    "expected_acceptance",
+    "systematic_resample",
+    "truncate",
+]
 
 import numpy as np
 from scipy.special import logsumexp
@@ -20,13 +25,25 @@ def effective_sample_size(log_weight: np.ndarray) -> float:
 def truncate(log_weight: np.ndarray) -> np.ndarray:
     """Return the log weights `[n]`, none above the mean weight times sqrt(n).
 
-    One draw then speaks for at most 1/sqrt(n) of all.  The bound falls away as n
-    grows, and the variance is finite whatever the tail of the weights.
+    The mean is that of the weights as they are: one that outweighs all others together
+    still does, and any milder tail is held back.  The bound falls away as n grows.
     """
     if not np.isfinite(log_weight.max(initial=-np.inf)):
         return log_weight
     most = logsumexp(log_weight) - 0.5 * np.log(len(log_weight))
     return np.minimum(log_weight, most)
+
+
+def expected_acceptance(log_weight: np.ndarray) -> float:
+    """Return the acceptance of independence steps with these proposals `[n]`.
+
+    The mean of min(1, w_j / w_i) over proposals j and, with weights w, states i.
+    """
+    if not np.isfinite(log_weight.max(initial=-np.inf)):
+        return 0.0
+    weight = np.sort(np.exp(log_weight - log_weight.max()))
+    above = 2.0 * np.arange(len(weight))[::-1] + 1.0  # pairs in which it is the less
+    return float(weight @ above / (len(weight) * weight.sum()))
 
 
 def systematic_resample(

@@ -11,6 +11,7 @@ from flowmc.sampling.costs import tempered_local_steps
 from flowmc.sampling.engine import Engine
 from flowmc.sampling.faults import enter_tally
 from flowmc.sampling.local_kernels import tuned_part
+from flowmc.sampling.temper import expected_acceptance
 
 
 class Moves(NamedTuple):
@@ -19,7 +20,7 @@ class Moves(NamedTuple):
     position: np.ndarray  # [num_states, n, D]
     tempered: np.ndarray  # [num_states, n], log-density at the temperature
     local_acceptance: float  # mean probability of the local steps
-    jump_acceptance: float
+    jump_acceptance: float  # of single jumps, also where one of many is chosen
     is_accepted: np.ndarray  # [num_states, n]
     proposal: np.ndarray  # [num_jumps, n, D]
     proposal_log_weight: np.ndarray  # [num_jumps, n], at the temperature
@@ -68,12 +69,15 @@ def run_tempered(
             raise block.error
         enter_tally(block.tally, engine.space)
         records.append(block.record)
-    jumps = [r.is_accepted[0][num_local:] for r in records]
+    jumps = np.mean([r.is_accepted[0][num_local:] for r in records])
+    if engine.schedule.jump == "multiple_try":
+        weights = [r.proposal_log_weight[0].ravel() for r in records]
+        jumps = expected_acceptance(np.concatenate(weights))
     return Moves(
         np.concatenate([r.position[0] for r in records], axis=1),
         np.concatenate([r.log_prob[0] for r in records], axis=1),
         float(np.mean([r.local_acceptance for r in records])),
-        float(np.mean(jumps)),
+        float(jumps),
         np.concatenate([r.is_accepted[0] for r in records], axis=1),
         np.concatenate([r.proposal[0] for r in records], axis=1),
         np.concatenate([r.proposal_log_weight[0] for r in records], axis=1),

@@ -50,6 +50,33 @@ def test_chains_have_the_right_moments_and_count_each_evaluation():
     assert np.all(off < 5.0 * sd / size**0.5)
 
 
+def test_many_proposals_leave_a_budget_for_temperatures():
+    schedule = replace(smc_schedule(), jump="multiple_try", num_jumps=16)
+    posterior = run(
+        gaussian(), num_particles=1024, schedule=schedule, max_evaluations=8000
+    )
+    assert posterior.cost.log_prob_calls <= 8000
+    assert posterior.history[-1].name == "weighted draws"
+    assert max(w.settings.get("inverse_temperature", 0) for w in posterior.history) == 1
+
+
+def test_a_vae_has_no_densities_to_choose_by():
+    model = flowmc.models.make("vae", event_size=2, latent_size=2, seed=0)
+    with pytest.raises(ConfigurationError, match="for a VAE"):
+        flowmc.sample(
+            gaussian(),
+            model=model,
+            num_draws=10,
+            schedule=Schedule(jump="multiple_try"),
+        )
+
+
+@pytest.mark.parametrize("name", ["independence", "multiple_try"])
+def test_jumps_are_not_local_kernels(name):
+    with pytest.raises(ConfigurationError, match="schedule"):
+        run(gaussian(), kernel=name)
+
+
 def test_another_name_is_refused():
     with pytest.raises(ConfigurationError, match="schedule.jump"):
         Schedule(jump="hop")

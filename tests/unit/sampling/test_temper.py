@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from scipy.special import logsumexp
 
 from flowmc.sampling.temper import (
     effective_sample_size,
+    expected_acceptance,
     systematic_resample,
     truncate,
 )
@@ -61,12 +61,23 @@ def test_resampling_at_any_scale_of_the_logarithm():
         np.testing.assert_array_equal(moved, plain)
 
 
-def test_truncation_bounds_the_say_of_one_draw_and_leaves_ordinary_weights():
+def test_truncation_holds_heavy_weights_back_and_leaves_ordinary_ones():
     ordinary = np.log(np.random.default_rng(0).uniform(0.5, 1.0, size=400))
     np.testing.assert_array_equal(truncate(ordinary), ordinary)
-    heavy = np.append(ordinary, 20.0)
-    share = np.exp(truncate(heavy) - logsumexp(heavy)).max()
-    assert share == pytest.approx(1.0 / np.sqrt(len(heavy)))
+    heavy = np.append(ordinary, np.log(100.0))
+    mean = np.exp(heavy).mean()
+    assert np.exp(truncate(heavy)).max() == pytest.approx(mean * np.sqrt(len(heavy)))
+    assert effective_sample_size(truncate(heavy)) > 2.0 * effective_sample_size(heavy)
+
+
+def test_expected_acceptance_is_that_of_all_pairs():
+    log_weight = np.append(np.random.default_rng(0).normal(size=50), -INF)
+    weight = np.exp(log_weight)
+    ratio = np.minimum(1.0, weight[None, :] / np.maximum(weight[:, None], 1e-300))
+    pairs = (weight[:, None] * ratio).sum() / (len(weight) * weight.sum())
+    assert expected_acceptance(log_weight) == pytest.approx(pairs)
+    assert expected_acceptance(np.zeros(7)) == pytest.approx(1.0)
+    assert expected_acceptance(np.full(7, -INF)) == 0.0
 
 
 def test_truncation_of_no_weight_at_all_changes_nothing():
