@@ -6,7 +6,7 @@ Two processes each, never forked from a process with TensorFlow's threads.
 import logging
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import contextmanager, suppress, suppress
+from contextlib import contextmanager, suppress
 from multiprocessing.pool import ThreadPool
 
 import pytest
