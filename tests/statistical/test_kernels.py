@@ -9,6 +9,7 @@ from flowmc.core.registry import KERNELS
 from flowmc.kernels.random_walk import RandomWalk
 from flowmc.models.mixture import MixtureDensity
 from flowmc.sampling.block import make_block
+from flowmc.sampling.settings import JUMPS
 from flowmc.sampling.space import Space
 from flowmc.sampling.sweep import Sweep
 from tests.statistical.invariance import (
@@ -202,15 +203,18 @@ def test_states_along_a_block_of_jumps_are_draws_too():
 
 
 @pytest.mark.parametrize("backend", ["tensorflow", "numpy"])
-def test_the_whole_sweep_leaves_the_target_invariant(backend):
-    block = sweep_block(backend, proposal())
+@pytest.mark.parametrize("jump", JUMPS)
+def test_the_whole_sweep_leaves_the_target_invariant(backend, jump):
+    block = sweep_block(backend, proposal(), jump=jump)
     log_prob = TARGET.host_fn(exact_draws())
     moved = block.run(exact_draws(), log_prob, first=0, count=2, seed=(7, 8))
     assert largest_z(moved.position) < PASS
     np.testing.assert_allclose(moved.log_prob, TARGET.host_fn(moved.position))
     record = moved.record
-    assert record.position.shape == (2, 4, NUM_CHAINS, 2)
-    for position in record.position.reshape(8, NUM_CHAINS, 2):
+    num_states = 4 if jump == "independence" else 3  # of two proposals one is chosen
+    assert record.position.shape == (2, num_states, NUM_CHAINS, 2)
+    assert record.proposal.shape == (2, 2, NUM_CHAINS, 2)
+    for position in record.position.reshape(-1, NUM_CHAINS, 2):
         assert largest_z(position) < PASS
     np.testing.assert_array_equal(record.position[-1, -1], moved.position)
     # The proposals on the way are an importance sample of the same target.
@@ -219,15 +223,16 @@ def test_the_whole_sweep_leaves_the_target_invariant(backend):
     assert abs(weight.mean() - np.exp(TARGET.log_evidence)) < PASS * error
 
 
-def sweep_block(backend, jump_model):
+def sweep_block(backend, jump_model, *, jump="independence"):
     space = Space(TARGET.target(backend))
+    size = {"num_steps" if jump == "independence" else "num_proposals": 2}
     sweep = Sweep(
         kernels.make(
             "preconditioned",
             model=flow(),
             inner=kernels.make("random_walk", step_size=0.8),
         ),
-        kernels.make("independence", model=jump_model, num_steps=2),
+        kernels.make(jump, model=jump_model, **size),
         num_local=2,
     )
     return make_block(sweep, space, num_chains=NUM_CHAINS)
@@ -325,6 +330,15 @@ def test_control_is_seen(control):
 @pytest.mark.parametrize("mode", ["graph", "host"])
 def test_control_is_seen_in_every_mode(mode):
     assert largest_z(RUNS[mode](flipped_sign()).position.numpy()) > FAIL
+
+
+@pytest.mark.parametrize("jump", JUMPS)
+def test_a_sweep_with_jumps_scored_by_other_weights_is_seen(jump):
+    model = Rescored(proposal(), proposal(seed=2).log_prob)
+    block = sweep_block("numpy", model, jump=jump)
+    log_prob = TARGET.host_fn(exact_draws())
+    moved = block.run(exact_draws(), log_prob, first=0, count=2, seed=(7, 8))
+    assert largest_z(moved.position) > FAIL
 
 
 def relearned(kernel, *, is_rebuilt):
