@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from flowmc.core.errors import TargetError
 from flowmc.core.seeds import fold_in, generator
-from flowmc.core.types import Seed
+from flowmc.core.types import LogProbFn, Seed
 from flowmc.targets.derived import Derived
 from flowmc.targets.fingerprint import make_fingerprint
 from flowmc.targets.firewall import Firewall
@@ -22,6 +22,7 @@ from flowmc.targets.parameters import Parameters, make_parameters
 from flowmc.targets.prior_transform import PriorTransform
 from flowmc.targets.priors import Prior, make_prior
 from flowmc.targets.probe import Choice, Probe, choose_backend
+from flowmc.targets.remoteness import Remoteness
 
 NUM_PROBE_POINTS = 3
 NUM_FINGERPRINT_POINTS = 4
@@ -181,11 +182,17 @@ def _density(
     host_function: HostFunction,
     points: np.ndarray,
 ) -> GraphDensity | HostDensity:
+    remoteness = Remoteness(
+        parameters,
+        log_prior_fn=_log_prior_fn(prior, is_host=choice.graph_function is None),
+        typical_points=points,
+    )
     if choice.graph_function is None:
         return HostDensity(
             host_function,
             parameters=parameters,
             prior=prior,
+            remoteness=remoteness,
             firewall=firewall,
             value_and_gradient_fn=options.value_and_gradient_fn,
             vectorized=options.vectorized,
@@ -195,10 +202,20 @@ def _density(
         choice.graph_function,
         parameters=parameters,
         prior=prior,
+        remoteness=remoteness,
         # The first point where the function is finite, if there is one.
         inside_point=points[int(np.argmax(is_good))],
         firewall=firewall,
     )
+
+
+def _log_prior_fn(prior: Prior | None, *, is_host: bool) -> LogProbFn | None:
+    """Return the prior's density of tensors, run eagerly if `is_host`."""
+    if prior is None:
+        return None
+    if not is_host:
+        return prior.graph_log_prob_fn
+    return lambda theta: tf.constant(prior.log_prob(theta.numpy()), tf.float64)
 
 
 def _check_gradient_function(

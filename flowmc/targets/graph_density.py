@@ -17,6 +17,7 @@ from flowmc.core.types import LogProbFn
 from flowmc.targets.firewall import Firewall
 from flowmc.targets.parameters import Parameters
 from flowmc.targets.priors import Prior
+from flowmc.targets.remoteness import Remoteness
 from flowmc.targets.values import HUGE
 
 Evaluated = tuple[np.ndarray, np.ndarray]
@@ -29,6 +30,7 @@ class GraphDensity:
         function: Log-likelihood, or log-density where `prior` is None; `[n, D] -> [n]`.
         parameters: Bounds.
         prior: With a graph density, or None.
+        remoteness: Knows where NaN is a density of zero.
         inside_point: `[D]`, where `function` is well-behaved.
         firewall: Counts evaluations from NumPy and handles exceptions.
 
@@ -46,12 +48,14 @@ class GraphDensity:
         *,
         parameters: Parameters,
         prior: Prior | None,
+        remoteness: Remoteness,
         inside_point: np.ndarray,
         firewall: Firewall,
     ) -> None:
         self._function = function
         self._bounds = parameters.bounds
         self._prior_log_prob_fn: Any = getattr(prior, "graph_log_prob_fn", None)
+        self._remoteness = remoteness
         self._inside_point = inside_point
         self._firewall = firewall
         self.log_prob_fn: LogProbFn = self._log_prob
@@ -105,7 +109,7 @@ class GraphDensity:
 
     def _log_prob(self, theta: tf.Tensor) -> tf.Tensor:
         theta, is_inside = self._supported(theta)
-        total = _clipped(self._function(theta))
+        total = self._value(theta)
         if self._prior_log_prob_fn is not None:
             total += self._prior_log_prob_fn(theta)
         return _masked(total, is_inside)
@@ -116,7 +120,11 @@ class GraphDensity:
 
     def _log_likelihood(self, theta: tf.Tensor) -> tf.Tensor:
         theta, is_inside = self._supported(theta)
-        return _masked(_clipped(self._function(theta)), is_inside)
+        return _masked(self._value(theta), is_inside)
+
+    def _value(self, theta: tf.Tensor) -> tf.Tensor:
+        """Return the user's function at supported points: `[n, D] -> [n]`."""
+        return self._remoteness.without_nan(_clipped(self._function(theta)), theta)
 
     def _value_and_gradient(self, theta: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:

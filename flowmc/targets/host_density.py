@@ -17,6 +17,7 @@ from flowmc.targets.firewall import Firewall
 from flowmc.targets.host_function import HostFunction
 from flowmc.targets.parameters import Parameters
 from flowmc.targets.priors import Prior
+from flowmc.targets.remoteness import Remoteness
 from flowmc.targets.values import as_scalar, as_values
 
 Evaluated = tuple[np.ndarray, np.ndarray]
@@ -30,6 +31,7 @@ class HostDensity:
         function: Log-likelihood, or log-density where `prior` is None.
         parameters: Bounds.
         prior: Or None.
+        remoteness: Knows where NaN is a density of zero.
         firewall: Counts evaluations and handles exceptions.
         value_and_gradient_fn: `[n, D] -> ([n], [n, D])` of the same function, or None.
         vectorized: False where it takes `[D]` and gives `(value, [D])`.
@@ -48,6 +50,7 @@ class HostDensity:
         *,
         parameters: Parameters,
         prior: Prior | None,
+        remoteness: Remoteness,
         firewall: Firewall,
         value_and_gradient_fn: Callable[[np.ndarray], Any] | None = None,
         vectorized: bool = True,
@@ -55,6 +58,7 @@ class HostDensity:
         self._function = function
         self._parameters = parameters
         self._prior = prior
+        self._remoteness = remoteness
         self._firewall = firewall
         self._value_and_gradient_fn: Any = value_and_gradient_fn
         self._vectorized = vectorized
@@ -68,10 +72,8 @@ class HostDensity:
 
     def log_prob(self, theta: np.ndarray) -> np.ndarray:
         """Return `[n, D] -> [n]`, counted."""
-        values = self.log_prior(theta)
-        is_inside = np.isfinite(values)
-        values[is_inside] += self._function(theta[is_inside])
-        return values
+        log_prior = self.log_prior(theta)
+        return log_prior + self._at(theta, log_prior)
 
     def log_prior(self, theta: np.ndarray) -> np.ndarray:
         """Return the prior `[n, D] -> [n]`; without one, 0 inside the bounds."""
@@ -85,10 +87,7 @@ class HostDensity:
 
     def log_likelihood(self, theta: np.ndarray) -> np.ndarray:
         """Return the likelihood `[n, D] -> [n]`, -inf outside the support; counted."""
-        is_inside = np.isfinite(self.log_prior(theta))
-        values = np.full(len(theta), -np.inf)
-        values[is_inside] = self._function(theta[is_inside])
-        return values
+        return self._at(theta, self.log_prior(theta))
 
     def value_and_gradient(self, theta: np.ndarray) -> Evaluated:
         """Return the log-density `[n]` and its gradient `[n, D]`, counted."""
@@ -99,11 +98,25 @@ class HostDensity:
             joined = self._firewall.guarded(
                 self._call, points, width=theta.shape[1] + 1
             )
-            values[is_inside] += joined[:, 0]
+            values[is_inside] += self._excused(joined[:, 0], points)
             gradient[is_inside] = joined[:, 1:]
             if self._prior_gradient is not None:
                 gradient[is_inside] += self._prior_gradient(points)
         return values, gradient
+
+    def _at(self, theta: np.ndarray, log_prior: np.ndarray) -> np.ndarray:
+        """Return the user's function `[n]`, -inf where the prior is zero."""
+        is_inside = np.isfinite(log_prior)
+        points, values = theta[is_inside], np.full(len(theta), -np.inf)
+        values[is_inside] = self._excused(self._function(points), points)
+        return values
+
+    def _excused(self, values: np.ndarray, theta: np.ndarray) -> np.ndarray:
+        if not np.isnan(values).any():
+            return values
+        return self._remoteness.without_nan(
+            tf.constant(values, tf.float64), tf.constant(theta, tf.float64)
+        ).numpy()
 
     def _call(self, theta: np.ndarray) -> np.ndarray:
         """Return the user's values and gradients side by side, `[n, 1 + D]`."""

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from scipy import stats
+from tensorflow_probability import distributions as tfd
 
 from flowmc.core.errors import LogProbError, TargetError
 from flowmc.targets import Target
@@ -218,3 +219,54 @@ def test_prior_support_is_never_left():
     values = target.log_prob(edges)
     np.testing.assert_array_equal(np.isfinite(values), [True] + [False] * 4)
     assert np.concatenate(seen).min() >= 0.0
+
+
+@pytest.mark.parametrize("backend", ["numpy", "tensorflow"])
+def test_nan_far_outside_the_prior_is_zero_density(backend):
+    """Heavy tails propose where functions overflow; the prior is zero there anyhow."""
+    library = {"numpy": np, "tensorflow": tf}[backend]
+
+    def overflowing(theta):
+        with np.errstate(over="ignore", invalid="ignore"):
+            rate = library.exp(theta[:, 0])
+            return theta[:, 0] * 0.0 + rate - rate - 0.5 * theta[:, 1] ** 2
+
+    prior = {name: tfd.Normal(np.float64(0.0), np.float64(10.0)) for name in NAMES}
+    target = Target(log_likelihood_fn=overflowing, prior=prior, backend=backend)
+    far, near = [750.0, 0.1], [20.0, 0.1]
+    assert target.log_prob([far, near])[0] == -np.inf
+    assert target.log_likelihood([far, near])[0] == -np.inf
+    assert np.isfinite(target.log_prob([far, near])[1])
+    assert target.num_nan == 0
+
+    def sick_where_it_matters(theta):
+        return library.where(theta[:, 0] > 150.0, np.float64("nan"), overflowing(theta))
+
+    target = Target(
+        log_likelihood_fn=sick_where_it_matters, prior=prior, backend=backend
+    )
+    assert np.isfinite(target.log_prob([20.0, 0.1]))
+    with pytest.raises(LogProbError, match="got nan"):
+        target.log_prob([180.0, 0.1])  # 18 standard deviations may matter
+
+
+@pytest.mark.parametrize("backend", ["numpy", "tensorflow"])
+def test_nan_beside_a_bound_is_zero_density(backend):
+    library = {"numpy": np, "tensorflow": tf}[backend]
+
+    def sick(theta):
+        mass, angle = theta[:, 0], theta[:, 1]
+        is_bad = (mass < 1e-60) | (angle == 0.0)
+        return library.where(is_bad, np.float64("nan"), -mass)
+
+    uniform = tfd.Uniform(np.float64(0.0), np.float64(1.0))
+    target = Target(
+        log_likelihood_fn=sick,
+        prior=dict.fromkeys(NAMES, uniform),
+        periodic=["spin"],
+        backend=backend,
+    )
+    assert target.log_prob([1e-150, 0.5]) == target.log_prob([0.0, 0.5]) == -np.inf
+    for point in ([1e-70, 0.5], [1e-3, 0.0]):  # the circle has no end
+        with pytest.raises(LogProbError, match="got nan"):
+            target.log_prob(point)
