@@ -27,10 +27,10 @@ class SmcShown:
 
     def __init__(self, engine: Engine, progress: Progress, *, wanted: float) -> None:
         self._engine, self._progress, self._wanted = engine, progress, wanted
-        self._has_told = False
+        self._foreseen: float | None = None  # evaluations at the end of the run
 
     def temperature(self, state: RunState, counted: RunState, ladder: Ladder) -> None:
-        """Show one temperature; after a few, foresee the cost of the run.
+        """Show one temperature; after a few, with the foreseen cost of the run.
 
         Args:
             state: After it.
@@ -39,19 +39,9 @@ class SmcShown:
         """
         figures = state.history[-1].settings
         b = float(state.scalars["inverse_temperature"])
+        if b >= 1.0 or state.unit > LEVELS_TO_TELL:
+            self._foresee(state, counted, ladder.levels_ahead() if b < 1.0 else 0.0)
         self._show("anneal", round(100 * b**0.1), 100, counted, {**figures, "b": b})
-        if self._has_told or not (b >= 1.0 or state.unit > LEVELS_TO_TELL):
-            return
-        self._has_told = True
-        levels = ladder.levels_ahead() if b < 1.0 else 0.0
-        windows = SWEEPS * self._engine.num_chains * self._engine.draws_per_sweep(state)
-        total = counted.num_spent + levels * counted.last_cost + windows
-        _logger.info(
-            "about %.0f more temperatures; by the pace so far, the whole run will take "
-            "about %.2g evaluations",
-            levels,
-            total + self._wanted / LIKELY,
-        )
 
     def refined(self, state: RunState, counted: RunState) -> None:
         """Show a window of sweeps at the target."""
@@ -62,9 +52,25 @@ class SmcShown:
     def drawn(self, state: RunState, counted: RunState) -> None:
         """Show the effective number of the final draws."""
         effective, count = effective_draws(state), len(weights_so_far(state))
-        done = int(min(effective, self._wanted))
-        figures = {"ess": effective, "efficiency": effective / max(count, 1)}
-        self._show("draw", done, int(self._wanted), counted, figures)
+        done, efficiency = min(effective, self._wanted), effective / max(count, 1)
+        if efficiency > 0.0:
+            missing = (self._wanted - done) / efficiency
+            self._foreseen = counted.num_spent + missing
+        figures = {"ess": effective, "efficiency": efficiency}
+        self._show("draw", int(done), int(self._wanted), counted, figures)
+
+    def _foresee(self, state: RunState, counted: RunState, levels: float) -> None:
+        """Reckon what the run will have cost at its end; log the first reckoning."""
+        windows = SWEEPS * self._engine.num_chains * self._engine.draws_per_sweep(state)
+        ahead = levels * counted.last_cost + windows + self._wanted / LIKELY
+        if self._foreseen is None:
+            _logger.info(
+                "about %.0f more temperatures; by the pace so far, the whole run will "
+                "take about %.2g evaluations",
+                levels,
+                counted.num_spent + ahead,
+            )
+        self._foreseen = counted.num_spent + ahead
 
     def _show(self, phase, done, total, counted: RunState, figures: Any) -> None:
         titles = {
@@ -78,4 +84,6 @@ class SmcShown:
             rates = counted.history[-1].acceptance
             stats |= {name: float(rate) for name, rate in rates.items()}
         stats["evaluations"] = counted.num_spent
+        if self._foreseen is not None:
+            stats["of about"] = float(max(self._foreseen, counted.num_spent))
         self._progress.update(phase, done, total, stats)

@@ -169,6 +169,16 @@ def test_the_progress_tells_temperature_evidence_and_cost():
     assert target.num_evaluations == posterior.cost.log_prob_calls <= 6000
 
 
+def test_the_progress_foresees_the_whole_cost():
+    reports = []
+    posterior = run(gaussian(), progress=lambda *report: reports.append(report))
+    foreseen = [stats["of about"] for *_, stats in reports if "of about" in stats]
+    cost = posterior.cost.log_prob_calls
+    assert "of about" not in reports[0][-1]
+    assert cost / 2.5 < foreseen[0] < 2.5 * cost
+    assert foreseen[-1] == cost
+
+
 def test_graph_targets_run_compiled():
     def log_likelihood(theta):
         return -0.5 * tf.reduce_sum(tf.square(theta - 0.5) / 0.01, axis=-1)
