@@ -1,10 +1,12 @@
 """Annealed flow SMC: `flowmc.sample_smc` on known evidences, beside its peers.
 
     python benchmarks/smc.py [--problems NAME ...] [--seeds 10] [--resume]
-        [--peers [NAME ...]] [--peer-python PATH] [--peers-alone] [--report]
+        [--peers [NAME ...]] [--peer-python PATH] [--peers-alone]
+        [--own {flowmc,flowmc-hmc}] [--report]
 
 Peers run one seed a problem, in the interpreter of `--peer-python` or
-FLOWMC_NUMPYRO_PYTHON; those not installed are left out.  Each run is a process.  Writes
+FLOWMC_NUMPYRO_PYTHON; those not installed are left out.  `--own flowmc-hmc` moves with
+gradients, on the TensorFlow target of the same law.  Each run is a process.  Writes
 `benchmarks/results/smc.json` run by run, and `docs/smc_measured.md` at the end
 (`--report`: only that).
 """
@@ -27,7 +29,7 @@ from common import RESULTS, Table, fingerprint, quiet_tensorflow
 quiet_tensorflow()
 
 from samplers_peers import VARIABLE, find_versions  # noqa: E402
-from smc_problems import OTHERS, PROBLEMS  # noqa: E402
+from smc_problems import OTHERS, OURS, PROBLEMS  # noqa: E402
 from smc_report import write_report  # noqa: E402
 
 SCRIPT = Path(__file__).with_name("smc_run.py")
@@ -78,6 +80,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--peers", nargs="*", choices=OTHERS, default=None)
     parser.add_argument("--peer-python", default=None)
+    parser.add_argument("--own", choices=OURS, default=OURS[0], help="which of ours")
     parser.add_argument("--peers-alone", action="store_true", help="no runs of ours")
     parser.add_argument(
         "--resume", action="store_true", help="keep runs that are there"
@@ -97,7 +100,8 @@ def _plan(options: argparse.Namespace, versions: dict) -> Iterator[dict[str, Any
         for name in options.problems:
             peers = PROBLEMS[name].peers if seed == options.first_seed else ()
             kept = [peer for peer in peers if peer in chosen & set(versions)]
-            for contestant in (*(() if options.peers_alone else ("flowmc",)), *kept):
+            own = () if options.peers_alone else (options.own,)
+            for contestant in (*own, *kept):
                 yield dict(zip(KEY, (name, contestant, seed), strict=True))
 
 

@@ -4,7 +4,7 @@ Targets are NumPy functions, as the peers' are; everything not named here is a d
 of `flowmc.sample_smc`.
 """
 
-__all__ = ["PROBLEMS", "Problem"]
+__all__ = ["OTHERS", "OURS", "PROBLEMS", "Problem"]
 
 import sys
 from collections.abc import Callable, Mapping
@@ -19,6 +19,7 @@ from flowmc import targets
 from flowmc.targets import AnalyticTarget
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
+OURS = ("flowmc", "flowmc-hmc")
 OTHERS = ("pocomc", "nautilus", "dynesty")
 
 
@@ -63,13 +64,12 @@ class Problem:
         """The log-evidence to be found."""
         return self.truth.log_evidence if self.truth else float(self.log_evidence or 0)
 
-    def target(self) -> Any:
-        """Return a new `flowmc.Target` on the host."""
-        return self.truth.target("numpy") if self.truth else _k2_24()
-
-
-def _k2_24() -> Any:
-    return _study().host_target()
+    def target(self, backend: str = "numpy") -> Any:
+        """Return a new `flowmc.Target` on the host, or on "tensorflow"."""
+        if self.truth:
+            return self.truth.target(backend)
+        study = _study()
+        return study.host_target() if backend == "numpy" else study.graph_target()
 
 
 def _study() -> Any:

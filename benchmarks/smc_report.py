@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from smc_problems import PROBLEMS
+from smc_problems import OURS, PROBLEMS
 
 PAGE = Path(__file__).parents[1] / "docs" / "smc_measured.md"
 HEAD = """# Annealed flow SMC, measured
@@ -40,7 +40,7 @@ def _table(rows: list[dict[str, Any]]) -> Iterator[str]:
     )
     yield "|---|---|---|---|---|---|---|---|---|---|---|"
     for name, problem in PROBLEMS.items():
-        for contestant in ("flowmc", *problem.peers):
+        for contestant in (*OURS, *problem.peers):
             chosen = [
                 row
                 for row in rows

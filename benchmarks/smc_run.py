@@ -18,7 +18,7 @@ quiet_tensorflow()
 
 import samplers_peers  # noqa: E402
 from metrics import Yardstick  # noqa: E402
-from smc_problems import PROBLEMS, Problem  # noqa: E402
+from smc_problems import OURS, PROBLEMS, Problem  # noqa: E402
 
 import flowmc  # noqa: E402
 from flowmc.results.importance import importance_ess  # noqa: E402
@@ -28,7 +28,7 @@ def main(source: str, destination: str) -> None:
     """Make the run that `source` specifies; write its row."""
     specification = json.loads(Path(source).read_text())
     problem, seed = PROBLEMS[specification["problem"]], specification["seed"]
-    make = _own if specification["contestant"] == "flowmc" else _peer
+    make = _own if specification["contestant"] in OURS else _peer
     row, theta, log_weight = make(problem, seed, specification["contestant"])
     row["kish"] = importance_ess(log_weight)
     row["error"] = _off(row, problem.exact)
@@ -42,10 +42,12 @@ def main(source: str, destination: str) -> None:
     Path(destination).write_text(json.dumps({**specification, **row}))
 
 
-def _own(problem: Problem, seed: int, _: str) -> tuple[dict[str, Any], Any, Any]:
-    target = problem.target()
+def _own(problem: Problem, seed: int, name: str) -> tuple[dict[str, Any], Any, Any]:
+    settings = dict(problem.settings)
+    settings |= {"kernel": "hmc"} if name == "flowmc-hmc" else {}
+    target = problem.target("tensorflow" if name == "flowmc-hmc" else "numpy")
     started, before = time.perf_counter(), time.process_time()
-    posterior = flowmc.sample_smc(target, seed=seed, **problem.settings)
+    posterior = flowmc.sample_smc(target, seed=seed, **settings)
     wall, cpu = time.perf_counter() - started, time.process_time() - before
     cost, weighted = posterior.cost, posterior.weighted
     row = {
