@@ -32,7 +32,8 @@ class BoundsTransform:
         both          theta = low + (high - low) * Phi(x)
         periodic      theta = low + (x - low) mod (high - low)
 
-    A point on a bound is mapped to a finite `x` far out (`Phi(x)` near 1e-300).
+    A point on a bound is mapped to a finite `x` far out (`Phi(x)` near 1e-300); no `x` is
+    mapped onto a bound, where logarithms of distances to it would fail.
 
     Args:
         bounds: `[D, 2]`, or D pairs `(low, high)`; infinite where there is none.
@@ -59,6 +60,8 @@ class BoundsTransform:
         self._low = np.where(has_low | is_periodic, self.bounds[:, 0], 0.0)
         self._high = np.where(has_high | is_periodic, self.bounds[:, 1], 0.0)
         self._end = np.where(has_low, self._low, self._high)
+        self._least = np.where(has_low, _next(self._low, np.inf), -np.inf)
+        self._most = np.where(has_high, _next(self._high, -np.inf), np.inf)
         is_finite = self._is_box | is_periodic
         self._width = np.where(is_finite, self._high - self._low, 1.0)
 
@@ -87,7 +90,8 @@ class BoundsTransform:
             beyond = self._end + self._sign * tf.exp(ray)
             theta = tf.where(self._is_ray, beyond, theta)
             log_det = tf.where(self._is_ray, ray, log_det)
-        return self._wrap(theta), tf.reduce_sum(log_det, axis=-1)
+        theta = tf.clip_by_value(self._wrap(theta), self._least, self._most)
+        return theta, tf.reduce_sum(log_det, axis=-1)
 
     def inverse(self, theta: Any) -> tf.Tensor:
         """Map `theta -> x`: `[..., D] -> [..., D]`; points are taken as inside."""
@@ -111,6 +115,12 @@ class BoundsTransform:
             return value
         wrapped = self._low + tf.math.floormod(value - self._low, self._width)
         return tf.where(self._is_periodic, wrapped, value)
+
+
+def _next(values: np.ndarray, towards: float) -> np.ndarray:
+    """Return the next numbers, beside zero the least that is not flushed to it."""
+    least = np.copysign(np.finfo(np.float64).tiny, towards)
+    return np.where(values == 0.0, least, np.nextafter(values, towards))
 
 
 def _checked_bounds(bounds: Any) -> np.ndarray:

@@ -133,3 +133,16 @@ def test_identity_is_known():
 def test_errors(bounds, periodic, text):
     with pytest.raises(ConfigurationError, match=text):
         BoundsTransform(bounds, periodic)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_nothing_is_mapped_onto_a_bound(jit_compile):
+    bounds = [(0.0, 1.0), (-3.0, 0.0), (7.0, np.inf), (-np.inf, 0.0), (1e9, 1e9 + 1)]
+    transform = BoundsTransform(bounds)
+    x = np.array([[-45.0] * 5, [45.0] * 5, [-800.0] * 5])
+    forward = tf.function(transform.forward_and_log_det, jit_compile=jit_compile)
+    theta = forward(tf.constant(x))[0].numpy()
+    low, high = np.array(bounds).T
+    assert np.all((theta > low) & (theta < high))
+    assert np.isfinite(np.log(theta[:, 0])).all()
+    assert np.isfinite(np.log(-theta[:, 1])).all()
