@@ -30,6 +30,7 @@ from importlib import import_module
 from typing import Any
 
 from flowmc.core.package_guard import refuse_merged_package
+from flowmc.core.quiet import import_tensorflow, is_wanted_quiet
 from flowmc.core.threads import ensure_second_thread
 
 refuse_merged_package(__path__)
@@ -55,7 +56,12 @@ _HOME = {
 _ROOMS = ("adapters", "kernels", "models", "moves", "parallel", "targets")
 
 
+_WITHOUT_TENSORFLOW = ("ModelError", "adapters", "parallel")
+
+
 def __getattr__(name: str) -> Any:
+    if name in __all__ and name not in _WITHOUT_TENSORFLOW:
+        import_tensorflow(quiet=is_wanted_quiet(), opens_devices=False)
     if name in _ROOMS:
         return import_module(f"flowmc.{name}")
     if name in _HOME:

@@ -10,8 +10,8 @@ from typing import Any
 
 from flowmc.cli.exits import EXIT_GOOD
 from flowmc.cli.json_result import names_document, write_json
-from flowmc.cli.quiet import import_tensorflow
 from flowmc.core import registry
+from flowmc.core.quiet import import_tensorflow
 
 # Room whose import files the classes, and its table.
 ROOMS = {

@@ -20,11 +20,11 @@ from flowmc.cli.exits import EXIT_FAILED, exit_code, verdict_code
 from flowmc.cli.folder import CHECKPOINT, POSTERIOR, RESOLVED, OutputFolder
 from flowmc.cli.json_result import result_document, write_json
 from flowmc.cli.products import write_products
-from flowmc.cli.quiet import import_tensorflow
 from flowmc.cli.resolved import check_same_run, write_resolved
 from flowmc.cli.schedule import build_schedule
 from flowmc.cli.target_loader import load_target
 from flowmc.core.errors import ConfigurationError
+from flowmc.core.quiet import import_tensorflow
 from flowmc.core.signals import stop_on_signals
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from flowmc.cli.display import Display
 from flowmc.cli.exits import EXIT_FAILED, EXIT_GOOD
 from flowmc.cli.json_result import plain, write_json
-from flowmc.cli.quiet import import_tensorflow
+from flowmc.core.quiet import import_tensorflow
 
 
 @dataclass(frozen=True)

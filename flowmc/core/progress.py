@@ -6,9 +6,13 @@ given `(phase, done, total, stats)` after every block instead.
 
 __all__ = ["NullProgress", "Progress", "make_progress"]
 
+import shutil
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+# No rate: what is counted are blocks of very different lengths.
+FORMAT = "{desc} {n_fmt}/{total_fmt} |{bar:4}| {elapsed}{postfix}"
+BESIDE = len(" |    | 00:00, ")  # columns of what does not depend on the phase
 ProgressCallback = Callable[[str, int, int, Mapping[str, Any]], None]
 
 
@@ -63,12 +67,19 @@ class BarProgress:
         if phase != self._phase or self._bar is None:
             self.close()
             self._phase = phase
-            self._bar = tqdm(total=total, desc=phase, disable=self._disable, leave=True)
+            self._bar = tqdm(
+                total=total,
+                desc=phase,
+                disable=self._disable,
+                leave=True,
+                bar_format=FORMAT,
+                dynamic_ncols=True,
+            )
         self._bar.total = total
         self._bar.n = done
         if stats:
-            self._bar.set_postfix(
-                {key: _short(value) for key, value in stats.items()}, refresh=False
+            self._bar.set_postfix_str(
+                _fitting(stats, f"{phase} {done}/{total}"), refresh=False
             )
         self._bar.refresh()
 
@@ -92,5 +103,21 @@ def make_progress(progress: Any) -> Progress:
     return CallbackProgress(progress)
 
 
+def _fitting(stats: Mapping[str, Any], head: str) -> str:
+    """Return the figures that fit the terminal beside `head`, whole ones only."""
+    room = shutil.get_terminal_size().columns - len(head) - BESIDE
+    text = ""
+    for name, value in stats.items():
+        more = f"{', ' if text else ''}{name}={_short(value)}"
+        if name == "of about":  # so much, after what is spent: one figure
+            more = f" of ~{_short(value)}"
+        if len(text) + len(more) > room:
+            break
+        text += more
+    return text
+
+
 def _short(value: Any) -> str:
+    if isinstance(value, int) or (isinstance(value, float) and abs(value) >= 1000.0):
+        return f"{value:,.0f}"
     return f"{value:.3g}" if isinstance(value, float) else str(value)

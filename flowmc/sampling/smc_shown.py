@@ -13,6 +13,8 @@ from flowmc.sampling.smc_refine import SWEEPS
 from flowmc.sampling.state import RunState
 
 LEVELS_TO_TELL = 3  # temperatures after which the whole cost is foreseen
+FIRST = {"b": "b", "log_evidence": "ln Z"}
+LAST = {"ess": "ESS", "efficiency": "ESS/draw"}
 _logger = logging.getLogger(__name__)
 
 
@@ -73,17 +75,13 @@ class SmcShown:
         self._foreseen = counted.num_spent + ahead
 
     def _show(self, phase, done, total, counted: RunState, figures: Any) -> None:
-        titles = {
-            "b": "b",
-            "ess": "ESS",
-            "efficiency": "ESS/draw",
-            "log_evidence": "ln Z",
-        }
-        stats = {title: figures[key] for key, title in titles.items() if key in figures}
-        if phase != "draw":
-            rates = counted.history[-1].acceptance
-            stats |= {name: float(rate) for name, rate in rates.items()}
+        """Report; what matters most comes first, as terminals may be narrow."""
+        stats = {title: figures[key] for key, title in FIRST.items() if key in figures}
         stats["evaluations"] = counted.num_spent
         if self._foreseen is not None:
             stats["of about"] = float(max(self._foreseen, counted.num_spent))
+        stats |= {title: figures[key] for key, title in LAST.items() if key in figures}
+        if phase != "draw":
+            rates = counted.history[-1].acceptance
+            stats |= {name: float(rate) for name, rate in rates.items()}
         self._progress.update(phase, done, total, stats)

@@ -32,8 +32,8 @@ class BoundsTransform:
         both          theta = low + (high - low) * Phi(x)
         periodic      theta = low + (x - low) mod (high - low)
 
-    A point on a bound is mapped to a finite `x` far out (`Phi(x)` near 1e-300); no `x` is
-    mapped onto a bound, where logarithms of distances to it would fail.
+    A point on a bound is mapped to a finite `x` far out (`Phi(x)` near 1e-300). No `x`
+    is mapped onto a bound, where logarithms of distances to it would fail.
 
     Args:
         bounds: `[D, 2]`, or D pairs `(low, high)`; infinite where there is none.

@@ -27,7 +27,7 @@ def test_import_fails_where_the_packages_are_merged(tmp_path):
     folder = tmp_path / "flowmc"
     (folder / "core").mkdir(parents=True)
     shutil.copy(PACKAGE / "__init__.py", folder)
-    for name in ("__init__.py", "package_guard.py", "threads.py"):
+    for name in ("__init__.py", "package_guard.py", "quiet.py", "threads.py"):
         shutil.copy(PACKAGE / "core" / name, folder / "core")
     alone = import_flowmc(tmp_path)
     assert alone.returncode == 0, alone.stderr

@@ -2,7 +2,7 @@
 
 import pytest
 
-from flowmc.core.progress import BarProgress, NullProgress, make_progress
+from flowmc.core.progress import BarProgress, NullProgress, _fitting, make_progress
 
 
 @pytest.mark.parametrize("progress", [None, False])
@@ -64,3 +64,15 @@ def test_total_may_grow(capsys):
     display.update("production", 20, 40)
     display.close()
     assert "20/40" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_figures_are_whole_or_left_out(columns, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    stats = {"b": 0.0381, "ln Z": -1.3245, "evaluations": 5130, "of about": 10700.0}
+    stats |= {"ESS": 2012.0, "jump": 0.551, "local": 0.75}
+    whole = "b=0.0381, ln Z=-1.32, evaluations=5,130 of ~10,700, ESS=2,012"
+    shown = _fitting(stats, "anneal 72/100")
+    assert (whole + ", jump=0.551, local=0.75").startswith(shown)
+    assert shown.count("=") == {60: 2, 80: 3, 120: 6}[columns]
+    assert shown.split(", ")[-1] in whole + ", local=0.75"

@@ -1,5 +1,6 @@
 """Native chatter is held back; Python's own words and failures pass."""
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -16,7 +17,7 @@ def test_native_lines_are_held_and_python_lines_pass():
     result = run(
         """
         import os, sys
-        from flowmc.cli.quiet import native_stderr_held
+        from flowmc.core.quiet import native_stderr_held
         with native_stderr_held():
             os.write(2, b"native chatter\\n")
             sys.stderr.write("from Python\\n")
@@ -31,7 +32,7 @@ def test_log_handlers_made_meanwhile_go_on_working():
     result = run(
         """
         import logging
-        from flowmc.cli.quiet import native_stderr_held
+        from flowmc.core.quiet import native_stderr_held
         with native_stderr_held():
             handler = logging.StreamHandler()
         logging.getLogger("x").addHandler(handler)
@@ -45,7 +46,7 @@ def test_held_lines_are_shown_when_the_block_fails():
     result = run(
         """
         import os
-        from flowmc.cli.quiet import native_stderr_held
+        from flowmc.core.quiet import native_stderr_held
         with native_stderr_held():
             os.write(2, b"native reason\\n")
             raise OSError("no such library")
@@ -61,7 +62,7 @@ def test_closed_stderr_does_not_matter():
         [
             "sh",
             "-c",
-            '"$0" -c "from flowmc.cli.quiet import native_stderr_held as held\n'
+            '"$0" -c "from flowmc.core.quiet import native_stderr_held as held\n'
             'with held(): pass\nprint(1)" 2>&-',
             sys.executable,
         ],
@@ -78,7 +79,7 @@ def test_tensorflow_says_nothing():
         """
         import os
         os.environ.pop("TF_CPP_MIN_LOG_LEVEL", None)
-        from flowmc.cli.quiet import import_tensorflow
+        from flowmc.core.quiet import import_tensorflow
         import_tensorflow()
         import tensorflow as tf
         tf.function(lambda x: tf.linalg.cholesky(x), jit_compile=True)(tf.eye(3))
@@ -86,3 +87,20 @@ def test_tensorflow_says_nothing():
     )
     assert result.returncode == 0
     assert result.stderr == ""
+
+
+@pytest.mark.parametrize("level", [None, "0"])
+def test_python_users_are_spared_the_start_up_lines(level):
+    environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
+    environment |= {} if level is None else {"TF_CPP_MIN_LOG_LEVEL": level}
+    script = """
+        import flowmc
+        flowmc.Target(lambda t: -t[:, 0] ** 2, names=["x"]).log_prob([1.0])
+        import tensorflow as tf
+        tf.config.set_soft_device_placement(True)
+        """
+    command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(script)]
+    result = subprocess.run(
+        command, capture_output=True, text=True, check=True, env=environment
+    )
+    assert (result.stderr == "") == (level is None)

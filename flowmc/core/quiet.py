@@ -6,7 +6,7 @@ and opens its devices.  Python's own messages still pass, and if the import fail
 what was held back is shown.
 """
 
-__all__ = ["import_tensorflow", "native_stderr_held"]
+__all__ = ["import_tensorflow", "is_wanted_quiet", "native_stderr_held"]
 
 import os
 import sys
@@ -15,21 +15,30 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
+LEVEL = "TF_CPP_MIN_LOG_LEVEL"  # read by TensorFlow's native code
 
-def import_tensorflow(*, quiet: bool = True) -> None:
-    """Import TensorFlow and its probability library, and open the devices.
+
+def import_tensorflow(*, quiet: bool = True, opens_devices: bool = True) -> None:
+    """Import TensorFlow and its probability library.
 
     Args:
         quiet: False leaves every native line visible.
+        opens_devices: Whether they are opened as well; nothing about them can be
+            configured any more after it.
     """
     if "tensorflow" in sys.modules:
         return
     if not quiet:
-        _load()
+        _load(opens_devices)
         return
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault(LEVEL, "3")
     with native_stderr_held():
-        _load()
+        _load(opens_devices)
+
+
+def is_wanted_quiet() -> bool:
+    """Return whether the user has not asked TensorFlow for all of its lines."""
+    return os.environ.get(LEVEL, "3") != "0"
 
 
 @contextmanager
@@ -68,9 +77,10 @@ class _StandIn:
         return getattr(self.stream, name)
 
 
-def _load() -> None:
+def _load(opens_devices: bool) -> None:
     import tensorflow as tf
     import tensorflow_probability as tfp
 
-    tf.zeros(())  # opens the devices
+    if opens_devices:
+        tf.zeros(())
     tfp.distributions.Normal  # noqa: B018  (loads the lazy library)
