@@ -78,7 +78,7 @@ def main() -> None:
     """Sample with the phase and without it, compare, draw."""
     folder = Path("results", "gravitational_wave")
     folder.mkdir(parents=True, exist_ok=True)
-    size: dict[str, Any] = {"num_particles": 8192, "kernel": "t_pcn"}
+    size: dict[str, Any] = {"num_particles": 16384, "kernel": "t_pcn"}
     if is_quick():
         size |= {"num_particles": 512, "num_draws": 500, "model": "gaussian"}
     whole = flowmc.sample_smc(graph_target(), seed=7, **size)

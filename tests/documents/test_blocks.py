@@ -39,7 +39,9 @@ def objection(line):
     name, rest = words[0], words[1:]
     if name == "flowmc":
         return _objection_to_flowmc(rest)
-    if name in ("make", "export", "pip", "pytest"):
+    if name in ("make", "export", ".venv/bin/pip", "pip", "pytest"):
+        return None
+    if name == "python3" and rest[:2] == ["-m", "venv"]:
         return None
     if name == "python":
         return None if (ROOT / rest[0]).exists() else f"{rest[0]} does not exist"
