@@ -8,7 +8,8 @@ STAMP := $(VENV)/.installed
 DOCS_STAMP := $(VENV)/.installed-docs
 RESULTS ?= results/k2_24
 ARGS ?=
-# Most of the tests' time is compilation, which uses one core: one process a core.
+# Most of the tests' time is compilation, which uses one core: one process a core, and
+# two examples at a time.
 # Compiled programs stay in memory until a process ends, so the tests come in parts.
 PARALLEL ?= -n auto --maxprocesses=4 --dist loadfile
 
@@ -74,10 +75,11 @@ test-full: $(CLUSTER_STAMP) $(ADAPTERS_STAMP) ## The long tests, the site, then 
 	$(BIN)/python -m pytest -m full $(PARALLEL) --durations=10 tests/conformance tests/statistical
 	$(BIN)/python -m pytest -m full $(PARALLEL) --durations=10 --ignore=tests/unit \
 	--ignore=tests/conformance --ignore=tests/statistical
-	@set -e; for script in examples/*.py; do echo "$$script"; \
-	FLOWMC_QUICK=1 MPLBACKEND=agg $(BIN)/python "$$script"; done
-	@set -e; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; for config in examples/*.toml; do echo "$$config"; \
-	$(BIN)/flowmc run "$$config" -o "$$folder/out" --test; done
+	@printf '%s\n' examples/*.py | xargs -P 2 -I{} sh -c 'said=$$(FLOWMC_QUICK=1 \
+	MPLBACKEND=agg $(BIN)/python {} 2>&1); status=$$?; echo "{}"; echo "$$said"; exit $$status'
+	@folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	printf '%s\n' examples/*.toml | xargs -P 2 -I{} sh -c 'said=$$($(BIN)/flowmc run {} \
+	-o "$$0/{}" --test 2>&1); status=$$?; echo "{}"; echo "$$said"; exit $$status' "$$folder"
 
 docs: $(DOCS_STAMP) ## The site, in docs/_build; warnings are errors
 	$(BIN)/python -m sphinx -W --keep-going --quiet -b html docs docs/_build
