@@ -97,8 +97,9 @@ def _add_note(figure: Any, posterior: Posterior, draws: np.ndarray, ranges: list
     low, high = np.array(ranges).T
     outside = int(np.sum(np.any((draws < low) | (draws > high), axis=1)))
     verdict = "good" if posterior.verdict.ok else "not good"
+    origin = f", chains: {posterior.num_chains}"
     lines = [
-        f"{len(draws):,} draws, chains: {posterior.num_chains}",
+        f"{len(draws):,} draws{' by weight' if posterior.is_by_weight else origin}",
         f"verdict: {verdict}",
         f"axes: at most the central {100 * CENTRAL_SHARE:.1f} % of each parameter",
         f"({outside:,} draws lie beyond)",
