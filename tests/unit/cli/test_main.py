@@ -142,6 +142,8 @@ def test_inspecting_commands(posterior, bad_posterior, tmp_path, capsys):
     out = capsys.readouterr().out
     assert "R-hat must be below" in out
     assert "- Acceptance of independence is 60.0 %." in out
+    assert out.strip().startswith("Verdict: good.")
+    assert out.index("Verdict: not good.") < out.rindex("Looked at:")
     assert main(["summary", str(good)]) == 0
     assert "ESS per second" in capsys.readouterr().out
     assert main(["export", str(good), "--to", "csv"]) == 0
