@@ -66,8 +66,9 @@ def test_the_training_figure_tells_losses_and_decisions(posterior):
 def test_long_notes_are_cut(posterior):
     window = dataclasses.replace(history()[1], notes=("word " * 80,) * 30)
     figure = make_posterior(history=(window,)).plot_training()
-    assert "more lines are in the report" in texts(figure)
-    assert figure.get_size_inches()[1] < 13
+    assert "The last 3 of 31 notes; the report has all:" in texts(figure)
+    assert texts(figure).count("warmup 1: ") == 3
+    assert figure.get_size_inches()[1] < 9
 
 
 def test_many_parameters_are_cut():
