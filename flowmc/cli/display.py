@@ -15,11 +15,12 @@ class Display:
 
     Args:
         quiet: Show nothing.
+        tells_all: Off a terminal, a line for every report of progress.
     """
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    def __init__(self, *, quiet: bool = False, tells_all: bool = False) -> None:
         self._quiet = quiet
-        self._log = LogProgress()
+        self._log = LogProgress(tells_all=tells_all)
 
     @property
     def is_terminal(self) -> bool:

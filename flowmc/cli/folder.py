@@ -157,10 +157,10 @@ def find_posterior(path: str | Path) -> Path:
         return found
     if OutputFolder(path).has_checkpoint:
         raise ConfigurationError(
-            f"{path} must hold a finished run; it holds an unfinished one. Continue "
-            "it with `flowmc run CONFIG.toml -o OUT --resume`."
+            f"{path.resolve()} must hold a finished run; it holds an unfinished one. "
+            "Continue it with `flowmc run CONFIG.toml -o OUT --resume`."
         )
     raise ConfigurationError(
-        f"A finished run must be named by its folder or by its posterior.h5; there is "
-        f"none at {path}."
+        "A finished run must be named by its folder or by its posterior.h5; there is "
+        f"none at {path.resolve()}."
     )

@@ -52,8 +52,8 @@ def diagnose(out: Path, *, as_json: bool = False) -> int:
         write_json(diagnosis_document(found, code=code))
         return code
     console = result_console()
-    show_findings(found.findings, console)
     show_verdict(found.verdict, console)
+    show_findings(found.findings, console)
     return code
 
 

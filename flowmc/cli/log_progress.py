@@ -9,9 +9,14 @@ from typing import Any
 
 
 class LogProgress:
-    """Writes a line to stderr when a phase starts and at each quarter of it."""
+    """Writes a line to stderr when a phase starts and at each quarter of it.
 
-    def __init__(self) -> None:
+    Args:
+        tells_all: Write a line for every report instead: where units take long.
+    """
+
+    def __init__(self, *, tells_all: bool = False) -> None:
+        self._tells_all = tells_all
         self._start = time.monotonic()
         self._seen: dict[str, tuple[int, int]] = {}  # phase -> done, quarter
 
@@ -23,7 +28,7 @@ class LogProgress:
         last_done, last_quarter = self._seen.get(phase, (0, -1))
         restarted = done < last_done
         self._seen[phase] = done, quarter
-        if quarter <= last_quarter and not restarted:
+        if quarter <= last_quarter and not (restarted or self._tells_all):
             return
         notes = " ".join(f"{key}={_short(value)}" for key, value in _items(stats))
         self.log(f"{phase}: {done} of {total} {notes}".rstrip())

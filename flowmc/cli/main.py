@@ -24,6 +24,7 @@ from flowmc.cli.exits import (
     write_json_error,
 )
 from flowmc.cli.options import DebugOption, JsonOption, QuietOption
+from flowmc.cli.usage import usage_line
 
 app = typer.Typer(
     name="flowmc",
@@ -116,9 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The parser's usage errors; their class has moved between typer's versions.
         if not hasattr(error, "format_message"):
             raise
-        code = EXIT_USAGE
-        message = " ".join(error.format_message().split())
-        message = f"{message.rstrip('.')}. Try `flowmc --help`."
+        code, message = EXIT_USAGE, usage_line(error)
         sys.stderr.write(f"flowmc: {message}\n")
         if "--json" in words:
             write_json_error(message, kind="UsageError", code=code)

@@ -30,7 +30,8 @@ class ValidateOptions:
 
 def execute(options: ValidateOptions) -> int:
     """Run the suite, show it, and return 0 if everything passed, else 1."""
-    display, started = Display(quiet=options.quiet), time.perf_counter()
+    display = Display(quiet=options.quiet, tells_all=True)
+    started = time.perf_counter()
     with redirect_stdout(sys.stderr):
         with display.busy("Loading TensorFlow"):
             import_tensorflow(quiet=not options.debug)

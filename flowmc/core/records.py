@@ -63,9 +63,9 @@ class WindowRecord:
     training: History | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Cost:
-    """Ledger of a run.
+    """Ledger of a run; printed, it is one line of rounded numbers.
 
     Attributes:
         log_prob_calls: Points at which the log-density was evaluated.
@@ -76,6 +76,13 @@ class Cost:
     log_prob_calls: int = 0
     gradient_calls: int = 0
     seconds: Mapping[str, float] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        spent = ", ".join(f"{kind} {time:,.1f}" for kind, time in self.seconds.items())
+        return (
+            f"Cost({self.log_prob_calls:,} log-density evaluations, "
+            f"{self.gradient_calls:,} gradients; seconds: {spent or 'not known'})"
+        )
 
 
 @dataclass(frozen=True)

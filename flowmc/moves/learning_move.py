@@ -19,7 +19,7 @@ from flowmc.moves.adaptation import Adaptation
 from flowmc.moves.complement import ComplementAdaptation
 from flowmc.moves.evaluation import draw_seed, guarded, num_stored_steps
 from flowmc.moves.position import Position
-from flowmc.moves.report import describe
+from flowmc.moves.report import describe, in_short
 from flowmc.moves.settings import MoveSettings
 from flowmc.moves.state_file import StateFile
 from flowmc.moves.tally import Tally
@@ -42,6 +42,7 @@ class LearningMove(emcee.moves.Move):
     """
 
     _adaptation_kind: type[Any] = Adaptation
+    __repr__ = in_short
 
     def __init__(
         self,
@@ -174,8 +175,7 @@ class LearningMove(emcee.moves.Move):
 
     def _restore(self, file: StateFile) -> None:
         """Go on from a saved state, if there is one."""
-        found = file.load(expected={"settings": self._settings.describe()})
-        if found is None:
+        if not (found := file.load(expected={"settings": self._settings.describe()})):
             return
         arrays, meta = found
         self._adaptation = self._make_adaptation(meta["event_size"], meta["seed"])

@@ -1,8 +1,10 @@
 """What a move did, in a few lines to read."""
 
-__all__ = ["describe"]
+__all__ = ["describe", "in_short"]
 
+import math
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from flowmc.core.records import WindowRecord
 from flowmc.moves.tally import Tally
@@ -37,6 +39,29 @@ def describe(
         lines.append(f"  {record.name}, after {record.num_steps} more own steps:")
         lines += [f"    {note}" for note in record.notes]
     return "\n".join(lines)
+
+
+def in_short(move: Any) -> str:
+    """Return one line on a move: its kind, map, progress and acceptance.
+
+    Args:
+        move: A `LearningMove`.
+    """
+    asked, found = move._settings.model, getattr(move.model, "name", None)
+    facts = [asked if isinstance(asked, str) else found or "a given model"]
+    if found not in (None, facts[0]):
+        facts.append(f"map in force {found}")
+    if move.frozen_at is None:
+        learned = move._position.num_learned
+        facts.append(f"adapting: {learned:,} of {move.ntune:,} own steps")
+    else:
+        facts += [f"frozen_at={move.frozen_at}", f"{move.num_steps:,} own steps"]
+    rates = {"acceptance": "", "walk_acceptance": "of walks "}
+    for name, of_what in rates.items():
+        rate = getattr(move, f"{name}_fraction", math.nan)
+        if not math.isnan(rate):
+            facts.append(f"acceptance {of_what}{rate:.2f}")
+    return f"{type(move).__name__}({', '.join(facts)})"
 
 
 def _count_lines(tallies: dict[str, Tally]) -> Iterator[str]:

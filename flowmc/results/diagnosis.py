@@ -107,7 +107,8 @@ def diagnose_posterior(
         evidence=posterior.evidence,
         extra_reasons=(*_given(posterior.verdict, diagnostics), *extra_reasons),
     )
-    return Diagnosis(diagnostics, verdict, (*findings(diagnostics), *extra_findings))
+    told = findings(diagnostics, by_weight=posterior.is_by_weight)
+    return Diagnosis(diagnostics, verdict, (*told, *extra_findings))
 
 
 def _given(verdict: Verdict, diagnostics: Diagnostics) -> list[str]:
@@ -123,11 +124,16 @@ def _rule(reason: str) -> str:
     return reason.partition(";")[0]
 
 
-def findings(diagnostics: Diagnostics) -> tuple[str, ...]:
-    """Return what the diagnostics show, good or bad, in sentences."""
+def findings(diagnostics: Diagnostics, *, by_weight: bool = False) -> tuple[str, ...]:
+    """Return what the diagnostics show, good or bad, in sentences.
+
+    Args:
+        diagnostics: Of the draws.
+        by_weight: Whether these were chosen by weight and are of no chain.
+    """
     modes = mode_rows(diagnostics.mode_report)
     return (
-        *_convergence(diagnostics),
+        *_convergence(diagnostics, by_weight),
         *_moves(diagnostics),
         *_counts(diagnostics),
         *_weights(diagnostics),
@@ -135,8 +141,9 @@ def findings(diagnostics: Diagnostics) -> tuple[str, ...]:
     )
 
 
-def _convergence(found: Diagnostics) -> Iterator[str]:
-    draws = f"{found.num_draws:,} draws in each of {found.num_chains} chains"
+def _convergence(found: Diagnostics, by_weight: bool) -> Iterator[str]:
+    origin = f"in each of {found.num_chains} chains"
+    draws = f"{found.num_draws:,} draws {'by weight' if by_weight else origin}"
     yield f"{draws}, {len(found.names)} parameters."
     index = _worst(-found.r_hat)
     plain, judged = found.r_hat[index], found.judged_r_hat[index]

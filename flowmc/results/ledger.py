@@ -60,14 +60,16 @@ def setting_rows(posterior: Posterior) -> list[tuple[str, str, str]]:
     """Return "Settings and why": setting, value, reason; empty without a pilot.
 
     The pilot's record is `config["pilot"]`: figures by name, and under "reasons" a
-    sentence "value: reason" for each setting.
+    sentence "value: reason" for each setting; figures with a reason are not repeated.
     """
     pilot = _mapping(posterior.config.get("pilot"))
     rows = []
-    for setting, sentence in _mapping(pilot.get("reasons")).items():
-        value, colon, reason = str(sentence).partition(": ")
-        rows.append((_title(setting), *((value, reason) if colon else ("", value))))
-    measured = {key: item for key, item in pilot.items() if key != "reasons"}
+    reasons = _mapping(pilot.get("reasons"))
+    for setting, sentence in reasons.items():
+        value, _, reason = str(sentence).partition(": ")
+        rows.append((_title(setting), value, reason))
+    known = {"reasons", *reasons}
+    measured = {key: item for key, item in pilot.items() if key not in known}
     rows += [(_title(key), _text(item), "measured") for key, item in measured.items()]
     return rows
 

@@ -25,6 +25,8 @@ from flowmc.results.plot_style import (
 from flowmc.results.posterior import Posterior
 from flowmc.results.summary import format_value
 
+_QUANTILES = (0.16, 0.5, 0.84)
+_GAP_BINS, _LEAST_PEAK, _GAP_DEPTH = 40, 20, 0.1
 _MAX_PARAMETERS = 12
 _PANEL_INCHES = 1.9
 
@@ -47,6 +49,9 @@ def corner_figure(posterior: Posterior) -> Any:
 
 def _draw_panels(figure: Any, draws: np.ndarray, labels: list, ranges: list) -> None:
     import_arviz()  # corner loads it too, with notices that are not ours to show
+    fine = max(_GAP_BINS, num_bins(len(draws), most=60))
+    usual = num_bins(len(draws), most=40)
+    bins = [fine if _has_gap(column) else usual for column in draws.T]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import corner
@@ -56,9 +61,9 @@ def _draw_panels(figure: Any, draws: np.ndarray, labels: list, ranges: list) -> 
             fig=figure,
             labels=labels,
             range=ranges,
-            bins=num_bins(len(draws), most=40),
+            bins=bins,
             color=ACCENT,
-            quantiles=(0.16, 0.5, 0.84),
+            quantiles=_QUANTILES,
             levels=1.0 - np.exp(-0.5 * np.array([0.5, 1.0, 1.5, 2.0]) ** 2),
             max_n_ticks=4,
             labelpad=0.02,
@@ -73,9 +78,27 @@ def _draw_panels(figure: Any, draws: np.ndarray, labels: list, ranges: list) -> 
 def _set_titles(figure: Any, draws: np.ndarray, labels: list[str]) -> None:
     panels = np.array(figure.axes).reshape(len(labels), len(labels))
     for index, label in enumerate(labels):
-        low, middle, high = np.quantile(draws[:, index], (0.16, 0.5, 0.84))
+        low, middle, high = np.quantile(draws[:, index], _QUANTILES)
         title = _interval(float(middle), float(high - middle), float(middle - low))
+        if _has_gap(draws[:, index]):
+            title = "separate modes"  # the quantiles lie in different ones
         panels[index, index].set_title(f"{label}\n{title}", fontsize=9, linespacing=1.4)
+
+
+def _has_gap(values: np.ndarray) -> bool:
+    """Whether hardly any values lie somewhere between their 16 and 84 % quantiles.
+
+    A bin there has less than a tenth of what the highest bins on either side have; too
+    few draws show no gap.
+    """
+    counts, _ = np.histogram(values, bins=_GAP_BINS, range=central_range(values))
+    below = np.cumsum(counts) / max(1, counts.sum())
+    left = np.maximum.accumulate(counts)
+    right = np.maximum.accumulate(counts[::-1])[::-1]
+    peak = np.minimum(left, right)
+    is_gap = (peak >= _LEAST_PEAK) & (counts < _GAP_DEPTH * peak)
+    between = (below > _QUANTILES[0]) & (below < _QUANTILES[2])
+    return bool(np.any(is_gap & between))
 
 
 def _interval(centre: float, plus: float, minus: float) -> str:
@@ -97,8 +120,9 @@ def _add_note(figure: Any, posterior: Posterior, draws: np.ndarray, ranges: list
     low, high = np.array(ranges).T
     outside = int(np.sum(np.any((draws < low) | (draws > high), axis=1)))
     verdict = "good" if posterior.verdict.ok else "not good"
+    origin = f", chains: {posterior.num_chains}"
     lines = [
-        f"{len(draws):,} draws, chains: {posterior.num_chains}",
+        f"{len(draws):,} draws{' by weight' if posterior.is_by_weight else origin}",
         f"verdict: {verdict}",
         f"axes: at most the central {100 * CENTRAL_SHARE:.1f} % of each parameter",
         f"({outside:,} draws lie beyond)",

@@ -1,7 +1,8 @@
 """The ladder figure: how an annealing went from the prior to the posterior.
 
-Four panels over the number of the temperature: inverse temperature, effective states,
-acceptance by kernel, and the evidence so far.
+Four panels over the steps of the ladder: inverse temperature, effective states,
+acceptance by kernel, and the evidence so far, beside what fresh draws of the frozen
+proposal say of it in the end.
 """
 
 __all__ = ["has_ladder", "ladder_figure"]
@@ -48,9 +49,12 @@ def ladder_figure(posterior: Posterior) -> Any:
         for panel, (key, title) in zip(panels, _PANELS, strict=True):
             _draw(panel, [level.settings[key] for level in levels], title)
         axes[0, 0].set_yscale("symlog", linthresh=1e-3)
+        axes[0, 1].set_ylim(0.0, 1.08 * max(level.settings["ess"] for level in levels))
         _draw_acceptance(axes[1, 0], levels)
+        _draw_evidence(axes[1, 1], posterior)
         for panel in axes[1]:
-            panel.set_xlabel("temperature")
+            panel.set_xlabel("step of the ladder")
+            panel.xaxis.get_major_locator().set_params(integer=True)
     return figure
 
 
@@ -64,12 +68,28 @@ def _draw(axes: Any, values: Sequence[float], title: str) -> None:
     axes.set_title(title, loc="left", fontweight="bold")
 
 
+def _draw_evidence(axes: Any, posterior: Posterior) -> None:
+    """Draw the importance estimate of ln Z: a line, and a band of its error."""
+    if "importance" not in posterior.evidence:
+        return
+    value, error = posterior.evidence["importance"]
+    axes.axhspan(value - error, value + error, color=PALETTE[1], alpha=0.3, lw=0)
+    axes.axhline(
+        value,
+        color=PALETTE[1],
+        linewidth=1.2,
+        zorder=1,
+        label=f"importance sampling: {value:.3f} ± {error:.3f}",
+    )
+    axes.legend(frameon=False)
+
+
 def _draw_acceptance(axes: Any, levels: Sequence[WindowRecord]) -> None:
     names = dict.fromkeys(name for level in levels for name in level.acceptance)
     for place, name in enumerate(names):
         values = [level.acceptance.get(name, np.nan) for level in levels]
         axes.plot(values, "o-", color=PALETTE[place], markersize=4, label=name)
-    axes.set_ylim(0.0, 1.0)
+    axes.set_ylim(0.0, 1.05)
     axes.set_title("acceptance", loc="left", fontweight="bold")
     if names:
         axes.legend(frameon=False)

@@ -17,13 +17,13 @@ from flowmc.core.records import WindowRecord
 from flowmc.results.plot_style import GREY, INK, PALETTE, new_figure, style
 from flowmc.results.posterior import Posterior
 
-_MAX_NOTES = 24
+_MAX_NOTES = 3  # the report has them all
 _NOTE_WIDTH = 150
 _NOTE_INCHES = 0.19
 
 
 def training_figure(posterior: Posterior) -> Any:
-    """Return the figure: losses, acceptance by kernel, and the windows' notes."""
+    """Return the figure: losses, acceptance by kernel, and the last few notes."""
     windows = posterior.history
     notes = _note_lines(windows)
     heights = (3.0, 2.4, 0.35 + _NOTE_INCHES * len(notes))
@@ -155,13 +155,14 @@ def _say_nothing(axes: Any, sentence: str) -> None:
 
 
 def _note_lines(windows: Sequence[WindowRecord]) -> list[str]:
-    lines = []
+    notes = []
     for number, window in enumerate(windows, start=1):
         events = window.training.events if window.training is not None else ()
         for note in (*window.notes, *events):
-            text = f"{number} {window.name}: {note}".replace("$", r"\$")
-            lines += textwrap.wrap(text, _NOTE_WIDTH, subsequent_indent="      ")
-    if len(lines) > _MAX_NOTES:
-        left_out = len(lines) - _MAX_NOTES
-        lines = [*lines[:_MAX_NOTES], f"... {left_out} more lines are in the report"]
+            notes.append(f"{number} {window.name}: {note}".replace("$", r"\$"))
+    lines = []
+    if len(notes) > _MAX_NOTES:
+        lines = [f"The last {_MAX_NOTES} of {len(notes)} notes; the report has all:"]
+    for note in notes[-_MAX_NOTES:]:
+        lines += textwrap.wrap(note, _NOTE_WIDTH, subsequent_indent="      ")
     return lines

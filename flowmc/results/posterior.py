@@ -127,6 +127,11 @@ class Posterior(PosteriorFigures):
         """Chains; 1 for draws that are not chains."""
         return self.theta.shape[1]
 
+    @property
+    def is_by_weight(self) -> bool:
+        """Whether the draws were chosen by weight, of no chain, as by `sample_smc`."""
+        return self.num_chains == 1 and self.config.get("sampler") == "smc"
+
     @cached_property
     def model(self) -> Any:
         """The frozen model, built when first asked for.
@@ -182,8 +187,10 @@ class Posterior(PosteriorFigures):
         save_posterior(self, path)
 
     def __repr__(self) -> str:
+        chains = "1 chain" if self.num_chains == 1 else f"{self.num_chains} chains"
+        origin = "by weight" if self.is_by_weight else f"x {chains}"
         parts = [
-            f"{self.num_draws} draws x {self.num_chains} chains",
+            f"{self.num_draws:,} draws {origin}",
             f"parameters: {', '.join(self.names)}",
         ]
         if self.log_evidence is not None:

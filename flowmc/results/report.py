@@ -49,7 +49,9 @@ def report_html(posterior: Posterior) -> str:
     lead = ", ".join(
         f"{name} {versions[name]}" for name in ("flowmc", "tensorflow", "numpy")
     )
-    draws = f"{posterior.num_draws:,} draws in each of {posterior.num_chains} chains"
+    chains = f"in each of {posterior.num_chains} chains"
+    origin = "by weight" if posterior.is_by_weight else chains
+    draws = f"{posterior.num_draws:,} draws {origin}"
     drawn = (*_FIGURES, _LADDER) if has_ladder(posterior) else _FIGURES
     figures = [
         ("", html.heading(title) + html.figure(png_bytes(draw(posterior)), caption=alt))

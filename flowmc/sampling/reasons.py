@@ -52,7 +52,7 @@ def settings_and_why(engine: Engine, state: RunState) -> dict[str, str]:
             f"{schedule.defensive_weight:g}: heavy tails in the proposal bound its "
             "weights where the map fails"
         ),
-        "proposal": f"{_proposal(learner)}, with heavy tails",
+        "proposal": f"{_proposal(learner)}: with heavy tails, for jumps",
         **_as_given(schedule),
     }
 
@@ -119,9 +119,9 @@ def _as_given(schedule: Schedule) -> dict[str, str]:
             "held-out draws are kept in any case"
         ),
         "annealing": (
-            f"each temperature keeps {anneal.ess_fraction:.0%} of the effective draws "
-            f"and trains for {anneal.train_steps} steps; at most {anneal.max_levels} "
-            "temperatures"
+            f"at most {anneal.max_levels} temperatures: each keeps "
+            f"{anneal.ess_fraction:.0%} of the effective draws and trains for "
+            f"{anneal.train_steps} steps"
         ),
     }
 

@@ -175,7 +175,7 @@ def described(model: Any, seed: Any, settings: Schedule) -> dict[str, Any]:
     return {
         "model": model if isinstance(model, str) else model.description,
         "kernel_names": list(KERNEL_NAMES),
-        "seed": [int(word) for word in root_seed(seed)],
+        "seed": np.asarray(seed).tolist(),  # as given
         "schedule": asdict(settings),
     }
 
@@ -184,7 +184,8 @@ def identity_of(
     config: dict, target: Target, model: Any, initial: Any = None
 ) -> dict[str, Any]:
     """Return what must be equal for a run to continue another one."""
-    identity = {**config, "target": target.fingerprint()}
+    words = [int(word) for word in root_seed(config["seed"])]
+    identity = {**config, "seed": words, "target": target.fingerprint()}
     identity["initial"] = None if initial is None else digest(initial)
     if not isinstance(model, str):
         identity["weights"] = digest(*to_saved(model).arrays.values())

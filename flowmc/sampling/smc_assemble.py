@@ -163,6 +163,6 @@ def _pilot(engine: Engine, state: RunState, log_weight: np.ndarray) -> dict[str,
         ),
         "kernel": f"{engine.kernel}: local steps beside the jumps",
         "num_jumps": f"{num_jumps}: of a sweep, drawn and evaluated in one batch",
-        "proposal": f"{engine.learner.model.name}, with heavy tails, frozen",
+        "proposal": f"{engine.learner.model.name}: with heavy tails, frozen",
     }
     return {"pilot": {"num_weighted": len(log_weight), "reasons": reasons}}

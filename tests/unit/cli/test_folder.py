@@ -86,9 +86,12 @@ def test_one_writer_at_a_time(tmp_path):
     assert subprocess.run(command, check=False).returncode == 0
 
 
-def test_find_posterior(tmp_path):
-    with pytest.raises(ConfigurationError, match="there is none at"):
-        find_posterior(tmp_path)
+def test_find_posterior(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for path in (tmp_path, "."):
+        with pytest.raises(ConfigurationError) as caught:
+            find_posterior(path)
+        assert str(caught.value).endswith(f"there is none at {tmp_path.resolve()}.")
     (tmp_path / "checkpoint.h5").write_text("x")
     with pytest.raises(ConfigurationError, match="unfinished"):
         find_posterior(tmp_path)

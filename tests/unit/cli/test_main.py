@@ -72,6 +72,26 @@ def test_bad_usage_is_one_line_and_code_2(words, part, capsys, tmp_path, monkeyp
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("words", "end"),
+    [
+        (["list"], "losses. Try `flowmc list --help`."),
+        (["sumary"], "Did you mean 'summary'? Try `flowmc --help`."),
+        (
+            ["export", "x", "--to", "cvs"],
+            "'cvs' is not one of 'arviz', 'getdist', 'csv'. Did you mean 'csv'? Try "
+            "`flowmc export --help`.",
+        ),
+        (["export", "x", "--to", "zz"], "'csv'. Try `flowmc export --help`."),
+    ],
+)
+def test_bad_usage_names_what_was_meant_and_where_to_look(words, end, capsys):
+    assert main(words) == 2
+    told = capsys.readouterr().err
+    assert told.endswith(f"{end}\n")
+    assert "Value error" not in told
+
+
 def test_debug_adds_the_traceback(capsys):
     assert main(["summary", "nowhere", "--debug"]) == 2
     assert "Traceback" in capsys.readouterr().err
@@ -142,6 +162,8 @@ def test_inspecting_commands(posterior, bad_posterior, tmp_path, capsys):
     out = capsys.readouterr().out
     assert "R-hat must be below" in out
     assert "- Acceptance of independence is 60.0 %." in out
+    assert out.strip().startswith("Verdict: good.")
+    assert out.index("Verdict: not good.") < out.rindex("Looked at:")
     assert main(["summary", str(good)]) == 0
     assert "ESS per second" in capsys.readouterr().out
     assert main(["export", str(good), "--to", "csv"]) == 0

@@ -16,7 +16,10 @@ BAD = Check("sample", "regression", "E[slope]", 1.03, 0.005, 1.0, 1.0)
 def suite(*checks, failure=None, note=None):
     """Return what stands for `run_suite`, with an outcome of its own."""
 
-    def run(*, report, **options):
+    def run(*, report, progress, **options):
+        if progress:
+            for done in range(9):
+                progress.update("validate", done, 9, {"case": f"case-{done}"})
         report.checks += checks
         report.seconds["kernels"] = 1.5
         if note:
@@ -35,6 +38,14 @@ def test_all_passed(monkeypatch, capsys):
     for part in ("hmc", "+0.50", "ok", "tensorflow 2", "emcee", "seed 4", "All passed"):
         assert part in told
     assert "Note: All is well." in told
+
+
+def test_each_case_is_told_off_a_terminal(monkeypatch, capsys):
+    monkeypatch.setattr(validation, "run_suite", suite(GOOD))
+    assert main(["validate"]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    told = [line.split("] ")[1] for line in lines if "validate" in line]
+    assert told == [f"validate: {k} of 9 case=case-{k}" for k in range(9)]
 
 
 def test_a_wrong_answer_fails(monkeypatch, capsys):

@@ -24,6 +24,15 @@ RECORDS = [
 ]
 
 
+def test_a_cost_is_printed_in_round_numbers():
+    cost = records.Cost(1234567, 890, {"train": 20.249999999997, "total": 4061.54321})
+    assert str(cost) == (
+        "Cost(1,234,567 log-density evaluations, 890 gradients; seconds: train 20.2, "
+        "total 4,061.5)"
+    )
+    assert "seconds: not known" in str(records.Cost())
+
+
 def test_every_record_is_here():
     assert {type(record).__name__ for record in RECORDS} == set(records.__all__)
 

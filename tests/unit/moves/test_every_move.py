@@ -69,6 +69,18 @@ def test_beside_the_moves_of_emcee(make):
     np.testing.assert_array_equal(sampler.get_log_prob(), log_prob(sampler.get_chain()))
 
 
+def test_the_repr_is_a_short_line(make):
+    move = make()
+    name = type(move).__name__
+    assert repr(move).startswith(f"{name}({move._settings.model}, ")
+    if move.ntune:
+        assert repr(move).endswith(f"adapting: 0 of {NUM_ADAPT} own steps)")
+    chain(move)
+    assert f"frozen_at={move.frozen_at}, 40 own steps" in repr(move)
+    assert f", acceptance {move.acceptance_fraction:.2f}" in repr(move)
+    assert ("of walks" in repr(move)) == hasattr(move, "walk_acceptance_fraction")
+
+
 def test_two_of_a_kind(make):
     moves = [make(), make()]
     sampler = make_sampler([(move, 0.5) for move in moves])

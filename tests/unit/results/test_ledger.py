@@ -47,7 +47,9 @@ def test_rows():
 def test_settings_and_why():
     rows = setting_rows(make_posterior(config={"pilot": PILOT}))
     assert rows[0] == ("model", "maf", "the network beats the affine map by 0.8 nats")
-    assert rows[2] == ("odd", "", "no colon here")
+    assert rows[2] == ("odd", "no colon here", "")
+    again = setting_rows(make_posterior(config={"pilot": {**PILOT, "num_local": 4}}))
+    assert again == rows
     assert ("num pilot", "64", "measured") in rows
     assert ("acceptance", "0.31", "measured") in rows
     assert ("has gradient", "yes", "measured") in rows

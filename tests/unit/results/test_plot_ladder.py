@@ -10,7 +10,7 @@ from flowmc.results.posterior import Posterior
 from flowmc.results.verdict import Verdict
 
 
-def posterior(history):
+def posterior(history, **fields):
     theta = np.random.default_rng(0).normal(size=(50, 1, 2))
     return Posterior(
         theta=theta,
@@ -19,6 +19,7 @@ def posterior(history):
         diagnostics=compute_diagnostics(theta, names=("a", "b")),
         verdict=Verdict(ok=True),
         history=history,
+        **fields,
     )
 
 
@@ -41,6 +42,20 @@ def test_it_is_drawn_and_saved(tmp_path):
     assert set(titles) >= {"inverse temperature b", "acceptance", "ln Z so far"}
     run.report(tmp_path / "report.html")
     assert "Temperatures" in (tmp_path / "report.html").read_text()
+
+
+def test_axes_say_what_they_show():
+    levels = tuple(temperature(k, b) for k, b in enumerate((0.0, 0.1, 1.0)))
+    run = posterior(levels, evidence={"importance": (-0.9, 0.05), "smc": (-1.0, 0.1)})
+    axes = {a.get_title(loc="left"): a for a in run.plot_ladder().axes}
+    assert axes["effective states"].get_ylim()[0] == 0.0
+    assert axes["acceptance"].get_xlabel() == "step of the ladder"
+    (told,) = axes["ln Z so far"].get_legend().get_texts()
+    assert told.get_text() == "importance sampling: -0.900 ± 0.050"
+    (band,) = axes["ln Z so far"].patches
+    assert band.get_extents().height > 0.0
+    bare = posterior(levels).plot_ladder()
+    assert not any(a.patches for a in bare.axes)
 
 
 def test_a_run_without_temperatures_is_told_what_to_use():

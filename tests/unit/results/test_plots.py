@@ -55,6 +55,19 @@ def test_the_corner_shows_the_centre_and_says_so(posterior):
     assert r"$\ln K_1$" in texts(figure)
 
 
+def test_quantiles_in_different_modes_are_no_errors():
+    theta = draws(num_draws=300, num_chains=8, event_size=2)
+    theta[::3, :, 0] += 12.0
+    figure = make_posterior(theta, names=("a", "b"), labels=()).plot_corner()
+    titles = [axes.get_title() for axes in figure.axes]
+    assert titles[0] == "a\nseparate modes"
+    assert "^{+" in titles[3]
+    theta[:, :, 0] = draws(1, event_size=1)[:, :, 0]
+    theta[::9, :, 0] += 12.0  # the quantiles are those of one mode
+    figure = make_posterior(theta, names=("a", "b"), labels=()).plot_corner()
+    assert "^{+" in figure.axes[0].get_title()
+
+
 def test_the_training_figure_tells_losses_and_decisions(posterior):
     figure = posterior.plot_training()
     told = texts(figure)
@@ -66,8 +79,9 @@ def test_the_training_figure_tells_losses_and_decisions(posterior):
 def test_long_notes_are_cut(posterior):
     window = dataclasses.replace(history()[1], notes=("word " * 80,) * 30)
     figure = make_posterior(history=(window,)).plot_training()
-    assert "more lines are in the report" in texts(figure)
-    assert figure.get_size_inches()[1] < 13
+    assert "The last 3 of 31 notes; the report has all:" in texts(figure)
+    assert texts(figure).count("warmup 1: ") == 3
+    assert figure.get_size_inches()[1] < 9
 
 
 def test_many_parameters_are_cut():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from flowmc.core.errors import ConfigurationError, ModelError
+from flowmc.results.diagnosis import diagnose_posterior
 from tests.unit.results.builders import NAMES, draws, make_posterior
 
 
@@ -30,6 +31,17 @@ def test_the_repr_tells_the_essentials(posterior):
     )
     bare = make_posterior(log_evidence=-2.0, log_evidence_error=None)
     assert "log evidence: -2.0000; " in repr(bare)
+
+
+def test_draws_by_weight_are_of_no_chains():
+    theta = draws(num_draws=1500, num_chains=1)
+    by_weight = make_posterior(theta, config={"sampler": "smc"})
+    assert by_weight.is_by_weight
+    assert repr(by_weight).startswith("Posterior(1,500 draws by weight; ")
+    told = [text.get_text() for text in by_weight.plot_corner().texts]
+    assert told[0].startswith("1,500 draws by weight\nverdict")
+    assert "1,500 draws by weight, 3 param" in diagnose_posterior(by_weight).findings[0]
+    assert repr(make_posterior(theta)).startswith("Posterior(1,500 draws x 1 chain; ")
 
 
 def test_it_is_frozen(posterior):

@@ -242,6 +242,10 @@ def test_interrupted_at_every_unit(finished, tmp_path):
     assert_same_posterior(resumed, finished.posterior)
 
 
+def test_the_seed_is_told_as_given(finished):
+    assert finished.posterior.config["seed"] == 5
+
+
 def test_same_seed_same_draws(finished, engineered):
     draws = join_chunks(engineered.final.draws).position[:NUM_DRAWS]
     theta, _ = engineered.engine.space.to_theta(draws.reshape(-1, 2))
