@@ -25,8 +25,8 @@ DETECTORS = np.array(  # vertex in m, directions of both arms, fixed to the Eart
         [0.29774156894, -0.48791033647, -0.82054461286],
     ]
 ).reshape(2, 3, 3)
-# In solar masses, Gpc and s.  Zenith and azimuth belong to the line from Hanford to
-# Livingston, time and phase to Hanford: what is measured there hardly depends on the
+# In solar masses, Gpc and s.  Zenith and azimuth belong to the line from Livingston
+# to Hanford, time and phase to Hanford: what is measured there hardly depends on the
 # other parameters (Roulet et al. 2022, arXiv:2207.03508).  Of polarizations a quarter
 # turn is all there is: the next is the same wave, half an orbit's turn later.
 MIDDLE = 120  # index of the frequency to which the phase belongs, 50 Hz

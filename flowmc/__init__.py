@@ -56,11 +56,25 @@ _HOME = {
 _ROOMS = ("adapters", "kernels", "models", "moves", "parallel", "targets")
 
 
-_WITHOUT_TENSORFLOW = ("ModelError", "adapters", "parallel")
+# Names whose modules import it anyhow; the others must stay fast.
+_WITH_TENSORFLOW = {
+    "Target",
+    "fit",
+    "kernels",
+    "load_model",
+    "log_evidence",
+    "models",
+    "moves",
+    "run_chains",
+    "sample",
+    "sample_smc",
+    "save_model",
+    "targets",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name in __all__ and name not in _WITHOUT_TENSORFLOW:
+    if name in _WITH_TENSORFLOW:
         import_tensorflow(quiet=is_wanted_quiet(), opens_devices=False)
     if name in _ROOMS:
         return import_module(f"flowmc.{name}")

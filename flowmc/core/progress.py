@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 # No rate: what is counted are blocks of very different lengths.
 FORMAT = "{desc} {n_fmt}/{total_fmt} |{bar:4}| {elapsed}{postfix}"
-BESIDE = len(" |    | 00:00, ")  # columns of what does not depend on the phase
+BESIDE = len(" |    | 0:00:00, ")  # columns of what does not depend on the phase
 ProgressCallback = Callable[[str, int, int, Mapping[str, Any]], None]
 
 

@@ -71,7 +71,9 @@ class SmcLoop(MainLoop):
         super().__init__(engine)
         self._budget = budget
         self._carrier = Carrier(engine, num_particles=engine.num_chains)
-        self._shown = SmcShown(engine, progress, wanted=self._wanted)
+        self._shown = SmcShown(
+            engine, progress, wanted=self._wanted, most=budget.max_evaluations
+        )
 
     @property
     def _wanted(self) -> float:

@@ -5,6 +5,8 @@ __all__ = ["SmcShown"]
 import logging
 from typing import Any
 
+import numpy as np
+
 from flowmc.core.progress import Progress
 from flowmc.sampling.engine import Engine
 from flowmc.sampling.ladder import Ladder
@@ -25,10 +27,19 @@ class SmcShown:
         engine: The run's machinery.
         progress: Where reports go.
         wanted: Effective draws to be made.
+        most: Evaluations that will not be exceeded, or None.
     """
 
-    def __init__(self, engine: Engine, progress: Progress, *, wanted: float) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        progress: Progress,
+        *,
+        wanted: float,
+        most: int | None = None,
+    ) -> None:
         self._engine, self._progress, self._wanted = engine, progress, wanted
+        self._most = np.inf if most is None else float(most)
         self._foreseen: float | None = None  # evaluations at the end of the run
 
     def temperature(self, state: RunState, counted: RunState, ladder: Ladder) -> None:
@@ -70,7 +81,7 @@ class SmcShown:
                 "about %.0f more temperatures; by the pace so far, the whole run will "
                 "take about %.2g evaluations",
                 levels,
-                counted.num_spent + ahead,
+                min(counted.num_spent + ahead, self._most),
             )
         self._foreseen = counted.num_spent + ahead
 
@@ -79,7 +90,8 @@ class SmcShown:
         stats = {title: figures[key] for key, title in FIRST.items() if key in figures}
         stats["evaluations"] = counted.num_spent
         if self._foreseen is not None:
-            stats["of about"] = float(max(self._foreseen, counted.num_spent))
+            total = max(min(self._foreseen, self._most), counted.num_spent)
+            stats["of about"] = float(total)
         stats |= {title: figures[key] for key, title in LAST.items() if key in figures}
         if phase != "draw":
             rates = counted.history[-1].acceptance

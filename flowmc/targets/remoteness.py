@@ -13,15 +13,17 @@ import tensorflow as tf
 from flowmc.core.types import LogProbFn
 from flowmc.targets.parameters import Parameters
 
-NEGLIGIBLE = -230.0  # nats: 10^-100 of what is typical
+# Nats below what is typical: ten standard deviations in every coordinate of a normal
+# prior are still near enough to matter, and 10^-100 beyond.
+NEAR_EACH, BEYOND = 50.0, 230.0
 
 
 class Remoteness:
     """Tells points of negligible prior mass from the others.
 
     A point is remote where the prior's density, in coordinates without bounds (the
-    logarithm of the distance to each bound), is below 10^-100 of the least among the
-    typical points.
+    logarithm of the distance to each bound), is far below the least among the typical
+    points: by a factor of 10^-100, and e^-50 for each parameter.
 
     Args:
         parameters: Bounds, and which parameters are circular.
@@ -37,6 +39,7 @@ class Remoteness:
         typical_points: np.ndarray,
     ) -> None:
         self._log_prior_fn = log_prior_fn
+        self._far = BEYOND + NEAR_EACH * parameters.event_size
         self._typical_points = typical_points
         low, high = parameters.bounds.T
         is_line = ~np.isin(np.arange(len(low)), parameters.periodic)
@@ -48,7 +51,7 @@ class Remoteness:
         """Return `values` `[n]` with -inf for NaN at remote points `[n, D]`."""
         lowest = tf.reduce_min(self._density(tf.constant(self._typical_points)))
         # Comparisons with NaN are false: what cannot be told is not excused.
-        is_remote = self._density(tf.stop_gradient(theta)) < lowest + NEGLIGIBLE
+        is_remote = self._density(tf.stop_gradient(theta)) < lowest - self._far
         nothing = tf.constant(-np.inf, values.dtype)
         return tf.where(tf.math.is_nan(values) & is_remote, nothing, values)
 

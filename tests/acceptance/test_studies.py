@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 # Its own picture, and how many figures it compares.
 STUDIES = {
     "dark_energy": ("planes.png", 5),
-    "gravitational_wave": ("sky.png", 11),
+    "gravitational_wave": ("sky.png", 10),
     "hd_164922": ("orbits.png", 6),
     "neutrino": ("planes.png", 5),
     "phi4": ("magnetization.png", 5),

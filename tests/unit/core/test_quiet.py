@@ -89,6 +89,18 @@ def test_tensorflow_says_nothing():
     assert result.stderr == ""
 
 
+def test_what_needs_no_tensorflow_does_not_load_it():
+    result = run(
+        """
+        import sys, flowmc
+        names = set(flowmc.__all__) - flowmc._WITH_TENSORFLOW
+        loaded = [getattr(flowmc, name) for name in sorted(names)]
+        print(len(loaded), "tensorflow" in sys.modules)
+        """
+    )
+    assert result.stdout.split()[1] == "False"
+
+
 @pytest.mark.parametrize("level", [None, "0"])
 def test_python_users_are_spared_the_start_up_lines(level):
     environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}

@@ -250,6 +250,18 @@ def test_nan_far_outside_the_prior_is_zero_density(backend):
         target.log_prob([180.0, 0.1])  # 18 standard deviations may matter
 
 
+@pytest.mark.parametrize("event_size", [2, 300])
+def test_nan_within_reach_of_the_prior_is_an_error_in_any_dimension(event_size):
+    def sick(theta):
+        return np.where(np.all(theta > 7.0, axis=-1), np.nan, 0.0)
+
+    prior = {f"x{i}": stats.norm() for i in range(event_size)}
+    target = Target(log_likelihood_fn=sick, prior=prior)
+    with pytest.raises(LogProbError, match="got nan"):
+        target.log_prob(np.full(event_size, 8.0))
+    assert target.log_prob(np.full(event_size, 60.0)) == -np.inf
+
+
 @pytest.mark.parametrize("backend", ["numpy", "tensorflow"])
 def test_nan_beside_a_bound_is_zero_density(backend):
     library = {"numpy": np, "tensorflow": tf}[backend]
