@@ -142,9 +142,11 @@ def _draw_acceptance(axes: Any, windows: Sequence[WindowRecord]) -> None:
             f"{number}\n" + "\n".join(textwrap.wrap(window.name, 12))
             for number, window in zip(numbers, windows, strict=True)
         ]
-        axes.set_xticks(numbers, labels)
+        size = 9 if len(windows) <= 8 else 6  # "temperature 10" beside its neighbours
+        axes.set_xticks(numbers, labels, fontsize=size)
     else:
         axes.set_xlabel("window")
+        axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_xlim(0.5, len(windows) + 0.5)
     axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=4, borderaxespad=0)
 
