@@ -90,8 +90,8 @@ class SmcShown:
         stats = {title: figures[key] for key, title in FIRST.items() if key in figures}
         stats["evaluations"] = counted.num_spent
         if self._foreseen is not None:
-            total = max(min(self._foreseen, self._most), counted.num_spent)
-            stats["of about"] = float(total)
+            foreseen = max(min(self._foreseen, self._most), counted.num_spent)
+            stats["of about"] = float(foreseen)
         stats |= {title: figures[key] for key, title in LAST.items() if key in figures}
         if phase != "draw":
             rates = counted.history[-1].acceptance

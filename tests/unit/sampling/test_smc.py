@@ -167,6 +167,7 @@ def test_the_progress_tells_temperature_evidence_and_cost():
     assert {"b", "ESS", "ln Z", "evaluations", "jump"} <= set(told)
     assert "Raise `max_evaluations`" in posterior.config["cut_short"]
     assert target.num_evaluations == posterior.cost.log_prob_calls <= 6000
+    assert max(stats.get("of about", 0) for *_, stats in reports) <= 6000
 
 
 def test_the_progress_foresees_the_whole_cost():
@@ -177,6 +178,9 @@ def test_the_progress_foresees_the_whole_cost():
     assert "of about" not in reports[0][-1]
     assert cost / 2.5 < foreseen[0] < 2.5 * cost
     assert foreseen[-1] == cost
+    totals = {phase: total for phase, _, total, _ in reports}
+    assert totals["anneal"] == 100
+    assert totals["draw"] == 1000
 
 
 def test_graph_targets_run_compiled():
